@@ -1,0 +1,105 @@
+"""Everything that can go wrong, each with one sentence for the person who has to act on it.
+
+    BackendError                     HTTP status and sentence
+    ├── InvalidRequest               400  the caller's request cannot be read
+    ├── LabelingConfigError          400  the labeling config lacks something; says what to add
+    ├── PromptError                  400  no prompt, or a placeholder that no field fills
+    ├── TaskDataError                422  this task's data cannot be sent to a model
+    ├── SetupError                   503  a setting is missing; says which
+    ├── BusyError                    503  all threads are taken
+    ├── DeadlineError                504  no reply in time
+    └── LLMError                     502  the provider's answer, translated
+        ├── TransientLLMError        502  worth another try
+        │   └── RateLimitError       502  worth another try, and all callers slow down
+        ├── RejectedError            502  this request will never succeed (too long, filtered, refused)
+        └── AccountError             502  no request will succeed (key, quota, model): a batch stops at once
+
+A sentence is shown to annotators and project owners. It never holds a key, a traceback or task data.
+"""
+
+from __future__ import annotations
+
+UNEXPECTED = "The ML backend failed unexpectedly. Its log holds the cause."
+"""What is said of a failure that nobody thought of."""
+
+
+class BackendError(Exception):
+    """A failure with its HTTP `status` and one `sentence` that says what to do about it."""
+
+    status = 500
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class InvalidRequest(BackendError):
+    """The request's body or fields cannot be read."""
+
+    status = 400
+
+
+class LabelingConfigError(BackendError):
+    """The labeling config cannot be used; the sentence says what to add or change."""
+
+    status = 400
+
+
+class PromptError(BackendError):
+    """There is no prompt, or the prompt holds a placeholder that nothing fills."""
+
+    status = 400
+
+
+class TaskDataError(BackendError):
+    """One task's data cannot be turned into messages; other tasks are not concerned."""
+
+    status = 422
+
+
+class SetupError(BackendError):
+    """A setting that every call needs is missing."""
+
+    status = 503
+
+
+class BusyError(BackendError):
+    """All threads for predictions are taken."""
+
+    status = 503
+
+
+class DeadlineError(BackendError):
+    """The reply did not come in time."""
+
+    status = 504
+
+
+class LLMError(BackendError):
+    """The provider failed or refused. `request_id` is the provider's, for its support and our log."""
+
+    status = 502
+
+    def __init__(self, sentence: str, *, request_id: str | None = None) -> None:
+        super().__init__(sentence)
+        self.request_id = request_id
+
+
+class TransientLLMError(LLMError):
+    """Another try may succeed. `retry_after`: seconds the provider asked to wait, if it did."""
+
+    def __init__(self, sentence: str, *, retry_after: float | None = None, request_id: str | None = None) -> None:
+        super().__init__(sentence, request_id=request_id)
+        self.retry_after = retry_after
+
+
+class RateLimitError(TransientLLMError):
+    """The provider allows fewer requests than it gets: all callers have to slow down."""
+
+
+class RejectedError(LLMError):
+    """This very request will not succeed however often it is sent."""
+
+
+class AccountError(LLMError):
+    """No request can succeed until somebody changes key, quota, model or endpoint."""

@@ -1,0 +1,284 @@
+"""The environment, read once into one frozen object.
+
+Every setting has a description and the values it allows: the README's table and the message for a wrong value
+are made from them. An empty variable counts as unset, since compose files write `OPENAI_API_KEY=`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from llm_interactive.errors import InvalidRequest, SetupError
+
+SPEC_TEMPLATE = "Source Text: {text}\n\nTask Directive: {prompt}"
+
+
+class SettingsError(ValueError):
+    """A variable holds a value that is not allowed; the message is one line that names all three."""
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not an http(s) address")
+    return value.rstrip("/")
+
+
+def _with_line_breaks(value: Any) -> Any:
+    # Env files and compose files cannot hold a line break in a plain value.
+    return value.replace("\\n", "\n") if isinstance(value, str) else value
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _template(value: str) -> str:
+    if "{prompt}" not in value:
+        raise ValueError("no {prompt}")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_http_url)]
+Text = Annotated[str, BeforeValidator(_with_line_breaks)]
+Temperature = Annotated[float, Field(ge=0, le=2)]
+NumResponses = Annotated[int, Field(ge=1, le=16)]
+MaxTokens = Annotated[int, Field(ge=1)]
+
+
+def _setting(default: Any, description: str, allowed: str, **constraints: Any) -> Any:
+    return Field(default, description=description, json_schema_extra={"allowed": allowed}, **constraints)
+
+
+class Settings(BaseSettings):
+    """What the operator chose. Field names are the variables' names in lower case."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=False)
+
+    prompt_prefix: str = _setting(
+        "prompt", "Name of the prompt `<TextArea>`: equal, else beginning with it, else holding it as a word.", "text"
+    )
+    response_prefix: str = _setting(
+        "response", "Name of the response `<TextArea>`, found likewise among the others.", "text"
+    )
+    use_internal_prompt_template: bool = _setting(
+        True,
+        "`1`: the prompt is put into `PROMPT_TEMPLATE`. `0`: the prompt is itself the template, with placeholders for task fields.",
+        "0 or 1",
+    )
+    prompt_template: Annotated[Text, AfterValidator(_template)] = _setting(
+        SPEC_TEMPLATE,
+        "Template around the prompt: `{prompt}`, `{text}`, `{labels}` and every task field.",
+        "text with {prompt} in it",
+    )
+    default_prompt: Text | None = _setting(
+        None,
+        "Prompt used as long as a project has none: the text, or the path of a file that holds it.",
+        "text or a file's path",
+    )
+    system_prompt: Text | None = _setting(None, "System message sent before everything else.", "text")
+
+    openai_provider: Annotated[Literal["openai", "azure", "ollama"], BeforeValidator(_lower)] = _setting(
+        "openai",
+        "Who serves the model. `openai` is also for every compatible server (`OPENAI_BASE_URL`).",
+        "openai, azure or ollama",
+    )
+    openai_model: str = _setting("gpt-3.5-turbo", "Model to ask.", "text")
+    openai_api_key: SecretStr | None = _setting(
+        None, "API key of OpenAI or Azure. A local server takes any value.", "text"
+    )
+    openai_base_url: Url | None = _setting(
+        None, "Address of a compatible server, up to and including `/v1`.", "an http(s) address"
+    )
+    temperature: Temperature = _setting(0.7, "Sampling temperature.", "a number from 0 to 2")
+    num_responses: NumResponses = _setting(
+        1, "Replies asked for each task; all stand in the response `<TextArea>`.", "a whole number from 1 to 16"
+    )
+    max_tokens: MaxTokens | None = _setting(
+        None, "Upper limit of a reply's length, in tokens.", "a whole number of at least 1"
+    )
+
+    azure_resource_endpoint: Url | None = _setting(
+        None, "Endpoint of the Azure resource (`OPENAI_PROVIDER=azure`).", "an http(s) address"
+    )
+    azure_deployment_name: str | None = _setting(None, "Name of the Azure deployment; `OPENAI_MODEL` if unset.", "text")
+    azure_api_version: str = _setting("2023-05-15", "Version of the Azure API.", "text")
+    ollama_endpoint: Url = _setting(
+        "http://localhost:11434/v1", "Address of Ollama (`OPENAI_PROVIDER=ollama`).", "an http(s) address"
+    )
+
+    label_studio_url: Url | None = _setting(
+        None, "Address of your Label Studio, the only place that tasks' files are fetched from.", "an http(s) address"
+    )
+    label_studio_api_key: SecretStr | None = _setting(None, "Access token for `LABEL_STUDIO_URL`.", "text")
+
+    max_concurrency: int = _setting(
+        32, "Requests to the model at once, for each worker process.", "a whole number from 1 to 512", ge=1, le=512
+    )
+    llm_timeout: float = _setting(
+        80,
+        "Seconds that one request to the model may last before it is tried again.",
+        "a number from 1 to 3600",
+        ge=1,
+        le=3600,
+    )
+    predict_deadline: float = _setting(
+        85,
+        "Seconds after which a batch is answered with what is there; the rest goes on in the background. Label Studio waits 100.",
+        "a number from 1 to 86400",
+        ge=1,
+        le=86400,
+    )
+    reply_ttl: float = _setting(
+        24,
+        "Hours that a batch's replies are kept, so that a repeated retrieval does not pay again; `0` keeps none.",
+        "a number of at least 0",
+        ge=0,
+    )
+    show_errors_in_response: bool = _setting(
+        True,
+        "`1`: an interactive failure is shown as `⚠ …` in the response field. `0`: always as an HTTP error, which Label Studio's page does not show.",
+        "0 or 1",
+    )
+
+    basic_auth_user: str | None = _setting(
+        None, "User name asked of callers, except on /health. Goes with `BASIC_AUTH_PASS`.", "text"
+    )
+    basic_auth_pass: SecretStr | None = _setting(
+        None, "Password asked of callers. Goes with `BASIC_AUTH_USER`.", "text"
+    )
+
+    host: str = _setting("127.0.0.1", "Interface to listen on; the image sets `0.0.0.0`.", "an address of this machine")
+    port: int = _setting(9090, "Port to listen on.", "a whole number from 1 to 65535", ge=1, le=65535)
+    workers: int = _setting(1, "Worker processes. One serves a team.", "a whole number from 1 to 64", ge=1, le=64)
+    threads: int = _setting(
+        72,
+        "Threads of each worker; 8 of them are kept for everything but predictions.",
+        "a whole number from 9 to 1000",
+        ge=9,
+        le=1000,
+    )
+    max_request_mb: int = _setting(
+        200, "Largest request body accepted, in MB.", "a whole number from 1 to 4096", ge=1, le=4096
+    )
+    model_dir: Path = _setting(Path("data"), "Folder of the embedded database.", "a folder's path")
+    database_url: SecretStr | None = _setting(
+        None,
+        "SQLAlchemy address of another database, `postgresql+psycopg://…` for several replicas.",
+        "a database address",
+    )
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = _setting(
+        "INFO", "How much is logged. Prompts and task data are not, at any level.", "DEBUG, INFO, WARNING or ERROR"
+    )
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """The settings of this process.
+
+        Raises:
+            SettingsError: a value is not allowed; one line names variable, value and what is allowed.
+        """
+        try:
+            settings = cls()
+        except ValidationError as error:
+            raise SettingsError(_one_line(error.errors()[0])) from None
+        if (settings.basic_auth_user is None) != (settings.basic_auth_pass is None):
+            missing = "BASIC_AUTH_USER" if settings.basic_auth_user is None else "BASIC_AUTH_PASS"
+            raise SettingsError(f"{missing} is not set: BASIC_AUTH_USER and BASIC_AUTH_PASS go together.")
+        return settings.model_copy(update={"default_prompt": _prompt_or_file(settings.default_prompt)})
+
+    @property
+    def model(self) -> str:
+        """Name of the model, or of the Azure deployment that serves it."""
+        if self.openai_provider == "azure" and self.azure_deployment_name:
+            return self.azure_deployment_name
+        return self.openai_model
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """Address of the database: `DATABASE_URL`, else a SQLite file in `MODEL_DIR`."""
+        if self.database_url:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.model_dir / 'llm-interactive.db'}"
+
+    def require_access(self) -> None:
+        """Check that what every call needs is there.
+
+        Raises:
+            SetupError: names the variable that is missing.
+        """
+        if self.openai_provider in ("openai", "azure") and self.openai_api_key is None:
+            raise SetupError("OPENAI_API_KEY is not set on the ML backend. Set it and restart the backend.")
+        if self.openai_provider == "azure" and self.azure_resource_endpoint is None:
+            raise SetupError("AZURE_RESOURCE_ENDPOINT is not set on the ML backend. Set it and restart the backend.")
+
+    def for_project(self, params: ProjectParams) -> Settings:
+        """These settings with what a project chose for itself."""
+        return self.model_copy(update=params.model_dump(exclude_none=True))
+
+
+class ProjectParams(BaseModel):
+    """What a project may choose in Label Studio's connection form ("Extra params"): never an address or a key."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
+
+    openai_model: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(default=None, alias="model")
+    temperature: Temperature | None = None
+    num_responses: NumResponses | None = None
+    max_tokens: MaxTokens | None = None
+    prompt_template: Annotated[str, AfterValidator(_template)] | None = Field(default=None, alias="template")
+    default_prompt: str | None = Field(default=None, alias="prompt")
+    system_prompt: str | None = None
+
+    @classmethod
+    def parse(cls, extra_params: Any) -> ProjectParams:
+        """`extra_params` of a /setup request: null, an object, or a string that holds a JSON object.
+
+        Raises:
+            InvalidRequest: it is something else, or a value in it is not allowed.
+        """
+        if isinstance(extra_params, str) and extra_params.strip():
+            try:
+                extra_params = json.loads(extra_params)
+            except ValueError:
+                raise InvalidRequest('Extra params are not JSON. Example: {"model": "gpt-4o"}.') from None
+        if not extra_params:
+            extra_params = {}
+        if not isinstance(extra_params, dict):
+            raise InvalidRequest('Extra params must be a JSON object. Example: {"model": "gpt-4o"}.')
+        try:
+            return cls.model_validate(extra_params)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise InvalidRequest(f"Extra params: {first['loc'][0]} is not allowed: {first['msg']}.") from None
+
+
+def _one_line(error: ErrorDetails) -> str:
+    name = str(error["loc"][0])
+    field = Settings.model_fields[name]
+    extra = field.json_schema_extra
+    allowed = extra["allowed"] if isinstance(extra, dict) else ""
+    secret = "SecretStr" in str(field.annotation)
+    value = "" if secret else f"={str(error['input'])[:80]!r}"
+    return f"{name.upper()}{value} is not allowed: it must be {allowed}."
+
+
+def _prompt_or_file(value: str | None) -> str | None:
+    if value is None or "\n" in value or len(value) > 1024:
+        return value
+    try:
+        path = Path(value)
+        return path.read_text(encoding="utf-8").strip() if path.is_file() else value
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"DEFAULT_PROMPT={value!r} cannot be read: {error}.") from None

@@ -1,0 +1,73 @@
+"""Values out of task data: `$variables` of labeling configs and dotted names of placeholders."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llm_interactive.errors import TaskDataError
+
+_VARIABLE = re.compile(r"\$[\w.\-\[\]]*[\w\]]")
+
+
+class MissingField(KeyError):
+    """The data have no such field."""
+
+
+def field(data: Mapping[str, Any], name: str) -> Any:
+    """The value of `name` in `data`: a field of that very name, else the nested one that the dots lead to.
+
+    Raises:
+        MissingField: there is none.
+    """
+    if name in data:
+        return data[name]
+    value: Any = data
+    for part in name.replace("[", ".").replace("]", "").split("."):
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif isinstance(value, Sequence) and not isinstance(value, str) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            raise MissingField(name)
+    return value
+
+
+def object_value(template: str, data: Mapping[str, Any]) -> Any:
+    """What an object tag's `value` stands for: the field's value for `$field`, else the text with fields put in.
+
+    As Label Studio's page does it (label-studio, web/libs/editor/src/utils/data.js, parseValue).
+
+    Raises:
+        TaskDataError: a field is missing or null.
+    """
+    if _VARIABLE.fullmatch(template):
+        return _present(template[1:], data)
+    return _VARIABLE.sub(lambda match: as_text(_present(match.group()[1:], data)), template)
+
+
+def as_text(value: Any) -> str:
+    """`value` as it is put into a prompt: text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def storable(text: str) -> str:
+    """`text` without what UTF-8 and databases cannot hold: lone surrogates and NUL."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
+
+
+def fields_of(data: Mapping[str, Any]) -> str:
+    """The names of the task's fields, for a message."""
+    return ", ".join(sorted(str(name)[:50] for name in data)[:20]) or "none"
+
+
+def _present(name: str, data: Mapping[str, Any]) -> Any:
+    try:
+        value = field(data, name)
+    except MissingField:
+        raise TaskDataError(f'The task has no field "{name}" (it has: {fields_of(data)}).') from None
+    if value is None:
+        raise TaskDataError(f'The task\'s field "{name}" is null.')
+    return value
