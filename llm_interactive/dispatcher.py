@@ -1,0 +1,230 @@
+"""Many calls at once: bounded, interactive ones first, batches in turn, each within its time, none made twice.
+
+Callers hand in calls and get futures. `max_concurrency` threads take them: an interactive call before any batch's,
+batches in turn. A call that failed for a moment goes back to the head of its queue with a pause, so no thread waits
+for it; a rate limit pauses all calls. Nothing here knows what a call does.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from llm_interactive.errors import (
+    UNEXPECTED,
+    AccountError,
+    BackendError,
+    DeadlineError,
+    RateLimitError,
+    TransientLLMError,
+)
+from llm_interactive.llm import Reply
+from llm_interactive.pace import Pace
+
+log = logging.getLogger(__name__)
+
+MAX_TRIES = 6
+"""Attempts at a call that fails for a moment. Rate limits do not count: they end with the call's time."""
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 20.0
+
+Ask = Callable[[float], Reply]
+"""A call: takes the seconds it may last, gives the reply or raises a BackendError."""
+
+
+@dataclass
+class _Call:
+    key: str | None
+    ask: Ask
+    ends: float
+    queue: _Queue
+    future: Future[Reply] = field(default_factory=Future)
+    tries: int = 0
+    last_error: BackendError | None = None
+
+
+class _Queue:
+    """The waiting calls of one request."""
+
+    def __init__(self, urgent: bool) -> None:
+        self.urgent = urgent
+        self.waiting: deque[_Call] = deque()
+        self.broken: AccountError | None = None
+
+
+class Dispatcher:
+    """Runs calls on at most `max_concurrency` threads, started as they are needed."""
+
+    def __init__(self, max_concurrency: int) -> None:
+        self._max_threads = max_concurrency
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._changed = threading.Condition()
+        self._urgent: deque[_Call] = deque()
+        self._batches: deque[_Queue] = deque()
+        self._paused: list[tuple[float, int, _Call]] = []
+        self._order = itertools.count()
+        self._running: dict[str, Future[Reply]] = {}
+        self._pace = Pace()
+        self._closed = False
+
+    def submit(
+        self, asks: Iterable[tuple[str | None, Ask]], *, seconds: float, urgent: bool = False
+    ) -> list[Future[Reply]]:
+        """Futures of the calls `asks`, in order; a call not made within `seconds` fails with DeadlineError.
+
+        Calls with a key that is already under way, in this batch or another one, share its future.
+        """
+        queue = _Queue(urgent)
+        ends = time.monotonic() + seconds
+        futures: list[Future[Reply]] = []
+        with self._changed:
+            for key, ask in asks:
+                if key is not None and key in self._running:
+                    futures.append(self._running[key])
+                    continue
+                call = _Call(key, ask, ends, queue)
+                futures.append(call.future)
+                if self._closed:
+                    call.future.set_exception(_stopped())
+                    continue
+                if key is not None:
+                    self._running[key] = call.future
+                (self._urgent if urgent else queue.waiting).append(call)
+            if queue.waiting:
+                self._batches.append(queue)
+            self._start_threads()
+            self._changed.notify_all()
+        return futures
+
+    def close(self) -> None:
+        """Drop the calls that wait; those being made end by themselves."""
+        with self._changed:
+            self._closed = True
+            waiting = [*self._urgent, *(call for queue in self._batches for call in queue.waiting)]
+            waiting += [call for _, _, call in self._paused]
+            self._urgent.clear()
+            self._batches.clear()
+            self._paused.clear()
+            self._changed.notify_all()
+        for call in waiting:
+            self._finish(call, _stopped())
+
+    def _start_threads(self) -> None:
+        wanted = len(self._urgent) + sum(len(queue.waiting) for queue in self._batches) - self._idle
+        for _ in range(min(wanted, self._max_threads - len(self._threads))):
+            thread = threading.Thread(target=self._work, name=f"llm-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _work(self) -> None:
+        while (call := self._take()) is not None:
+            self._make(call)
+
+    def _take(self) -> _Call | None:
+        """The next call to make; waits for it. None when closed."""
+        with self._changed:
+            while not self._closed:
+                now = time.monotonic()
+                self._wake_paused(now)
+                if not self._urgent and not self._batches:
+                    self._rest(self._paused[0][0] - now if self._paused else None)
+                    continue
+                wait = self._pace.wait(now)
+                if wait > 0:
+                    self._rest(wait)
+                    continue
+                self._pace.started(now)
+                return self._next()
+        return None
+
+    def _rest(self, seconds: float | None) -> None:
+        self._idle += 1
+        self._changed.wait(seconds)
+        self._idle -= 1
+
+    def _next(self) -> _Call:
+        if self._urgent:
+            return self._urgent.popleft()
+        queue = self._batches.popleft()
+        call = queue.waiting.popleft()
+        if queue.waiting:
+            self._batches.append(queue)
+        return call
+
+    def _wake_paused(self, now: float) -> None:
+        while self._paused and self._paused[0][0] <= now:
+            self._put_back(heapq.heappop(self._paused)[2])
+
+    def _put_back(self, call: _Call) -> None:
+        if call.queue.urgent:
+            self._urgent.appendleft(call)
+            return
+        if not call.queue.waiting:
+            self._batches.appendleft(call.queue)
+        call.queue.waiting.appendleft(call)
+
+    def _make(self, call: _Call) -> None:
+        left = call.ends - time.monotonic()
+        if call.queue.broken or left <= 0:
+            self._finish(
+                call, call.queue.broken or call.last_error or DeadlineError("The model did not reply in time.")
+            )
+            return
+        call.tries += 1
+        try:
+            reply = call.ask(left)
+        except RateLimitError as error:
+            self._again(call, error, self._pace.limited(time.monotonic(), error.retry_after))
+        except TransientLLMError as error:
+            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (call.tries - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
+            self._again(call, error, max(pause, error.retry_after or 0), counts=True)
+        except BackendError as error:
+            if isinstance(error, AccountError):
+                call.queue.broken = error
+            self._finish(call, error)
+        except Exception:
+            log.exception("A call failed in a way that nobody thought of")
+            self._finish(call, BackendError(UNEXPECTED))
+        else:
+            self._pace.succeeded(time.monotonic())
+            self._finish(call, reply)
+
+    def _again(self, call: _Call, error: TransientLLMError, pause: float, *, counts: bool = False) -> None:
+        now = time.monotonic()
+        call.last_error = error
+        call.tries -= 0 if counts else 1
+        if call.tries >= MAX_TRIES or now + pause >= call.ends:
+            self._finish(call, error)
+            return
+        with self._changed:
+            if self._closed:
+                self._finish(call, _stopped())
+                return
+            if counts:
+                heapq.heappush(self._paused, (now + pause, next(self._order), call))
+            else:
+                self._put_back(call)
+            self._changed.notify()
+
+    def _finish(self, call: _Call, outcome: Reply | BackendError) -> None:
+        with self._changed:
+            if call.key is not None and self._running.get(call.key) is call.future:
+                del self._running[call.key]
+        if isinstance(outcome, BackendError):
+            call.future.set_exception(outcome)
+        else:
+            call.future.set_result(outcome)
+
+
+def _stopped() -> BackendError:
+    return DeadlineError("The backend is stopping. Ask again in a moment.")

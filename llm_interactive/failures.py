@@ -1,0 +1,114 @@
+"""What a provider's failure means: kind, and one sentence that says what to do.
+
+Sources: https://platform.openai.com/docs/guides/error-codes, https://learn.microsoft.com/azure/ai-foundry/openai
+(content filter), and what Ollama and llama.cpp answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx2
+import openai
+from openai.types.chat import ChatCompletion
+
+from llm_interactive.errors import AccountError, LLMError, RateLimitError, RejectedError, TransientLLMError
+
+_MAX_DETAIL = 160
+
+
+@dataclass(frozen=True)
+class Provider:
+    """How messages name the provider, and the settings that hold its address and model."""
+
+    name: str
+    address: str
+    model: str
+
+
+def translate(error: Exception, provider: Provider) -> LLMError:
+    """The project's error for one of the openai client's."""
+    if isinstance(error, openai.APIStatusError):
+        return _status(error, provider)
+    if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
+        return TransientLLMError(f"{provider.name} did not answer in time.")
+    if isinstance(error, openai.APIConnectionError | httpx2.TransportError):
+        return TransientLLMError(f"{provider.name} cannot be reached. Check {provider.address} and the network.")
+    return TransientLLMError(f"{provider.name} gave an answer that cannot be read ({type(error).__name__}).")
+
+
+def truncated(completion: ChatCompletion, provider: Provider) -> str:
+    """The sentence for a completion without any text."""
+    choice = completion.choices[0] if completion.choices else None
+    if choice is None:
+        return f"{provider.name} answered without any reply."
+    refusal = choice.message.refusal if choice.message else None
+    if refusal:
+        return f"The model refused: {_short(refusal)}"
+    if choice.finish_reason == "content_filter":
+        return f"{provider.name}'s content filter withheld the reply."
+    if choice.finish_reason == "length":
+        return "The reply was cut off before any text came. Raise MAX_TOKENS."
+    if choice.message and choice.message.tool_calls:
+        return "The model called a tool instead of replying."
+    return "The model's reply was empty."
+
+
+def _status(error: openai.APIStatusError, provider: Provider) -> LLMError:
+    status, code, request_id = error.status_code, error.code or "", error.request_id
+    name = provider.name
+    if status == 429 and code in ("insufficient_quota", "billing_hard_limit_reached"):
+        return AccountError(
+            f"The quota of the {name} account is used up (429). Check plan and billing.", request_id=request_id
+        )
+    if status == 429:
+        return RateLimitError(
+            f"{name} limits the rate of requests (429). Try again in a moment.",
+            retry_after=_retry_after(error.response),
+            request_id=request_id,
+        )
+    if status in (408, 409) or status >= 500:
+        return TransientLLMError(
+            f"{name} failed with status {status}. Try again in a moment.",
+            retry_after=_retry_after(error.response),
+            request_id=request_id,
+        )
+    if status == 401:
+        return AccountError(f"{name} rejected the API key (401). Set OPENAI_API_KEY.", request_id=request_id)
+    if status == 403:
+        return AccountError(f"{name} denies access (403). Check what OPENAI_API_KEY may use.", request_id=request_id)
+    if status == 404:
+        return AccountError(
+            f"{name} knows no such model or address (404). Check {provider.model} and {provider.address}.",
+            request_id=request_id,
+        )
+    return RejectedError(_rejected(error, provider), request_id=request_id)
+
+
+def _rejected(error: openai.APIStatusError, provider: Provider) -> str:
+    status, code = error.status_code, error.code or ""
+    message = str(error.body.get("message", "")) if isinstance(error.body, dict) else ""
+    if code == "content_filter" or "content management policy" in message:
+        return f"{provider.name}'s content filter refused the prompt ({status}). Change the prompt or the task's text."
+    if code == "context_length_exceeded" or status == 413 or "context" in message.lower():
+        return (
+            f"Prompt and task are too long for the model ({status}). Shorten them or choose another {provider.model}."
+        )
+    if 300 <= status < 400:
+        return f"{provider.name} answered with a redirect ({status}). Check {provider.address}."
+    detail = f": {_short(message)}" if message else "."
+    return f"{provider.name} refused the request ({status}){detail}"
+
+
+def _retry_after(response: httpx2.Response) -> float | None:
+    for header, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            return max(0.0, float(response.headers[header]) / unit)
+        except (KeyError, ValueError):
+            continue
+    return None
+
+
+def _short(message: str) -> str:
+    line = " ".join(message.split())
+    return line if len(line) <= _MAX_DETAIL else line[: _MAX_DETAIL - 1] + "…"

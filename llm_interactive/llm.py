@@ -1,0 +1,232 @@
+"""One pooled client for OpenAI, Azure and every compatible server; failures as the project's own errors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import openai
+from openai.types.chat import ChatCompletion
+
+from llm_interactive.content import Messages
+from llm_interactive.errors import LLMError, RejectedError, TransientLLMError
+from llm_interactive.failures import Provider, translate, truncated
+from llm_interactive.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_REASONING = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """Everything a reply depends on, apart from where it is sent."""
+
+    model: str
+    messages: Messages
+    temperature: float
+    num_responses: int
+    max_tokens: int | None
+
+    def key(self, endpoint: str) -> str:
+        """Hash (64 hex digits) of the request and the endpoint that serves it: equal keys, equal worth."""
+        parts = [endpoint, self.model, self.messages, self.temperature, self.num_responses, self.max_tokens]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What was paid for: `num_responses` texts and the tokens they cost."""
+
+    texts: tuple[str, ...]
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class ChatClient:
+    """Asks the operator's provider. Safe for threads; holds one pool of connections.
+
+    The client makes one attempt: trying again is the dispatcher's, which knows the deadline and the other callers.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._refused: dict[str, set[str]] = {}
+
+    @cached_property
+    def endpoint(self) -> str:
+        """Provider and address, as part of a reply's key."""
+        settings = self._settings
+        address = {
+            "openai": settings.openai_base_url or "https://api.openai.com/v1",
+            "azure": f"{settings.azure_resource_endpoint}?{settings.azure_api_version}",
+            "ollama": _ollama_url(settings.ollama_endpoint),
+        }[settings.openai_provider]
+        return f"{settings.openai_provider} {address}"
+
+    @cached_property
+    def provider(self) -> Provider:
+        """Names for messages: who answers, and which settings to look at."""
+        settings = self._settings
+        if settings.openai_provider == "azure":
+            return Provider("Azure OpenAI", "AZURE_RESOURCE_ENDPOINT", "AZURE_DEPLOYMENT_NAME")
+        if settings.openai_provider == "ollama":
+            return Provider("Ollama", "OLLAMA_ENDPOINT", "OPENAI_MODEL")
+        name = "The LLM server" if settings.openai_base_url else "OpenAI"
+        return Provider(name, "OPENAI_BASE_URL", "OPENAI_MODEL")
+
+    def complete(self, request: ChatRequest, timeout: float) -> Reply:
+        """The reply to `request`, with as many texts as it asks for; one attempt of at most `timeout` seconds.
+
+        Servers that ignore or refuse `n` are asked again for the texts that are missing.
+
+        Raises:
+            SetupError: key or endpoint is not set.
+            LLMError: the provider failed, in one of the kinds of `errors`.
+        """
+        self._settings.require_access()
+        give_up = time.monotonic() + timeout
+        texts: list[str] = []
+        prompt_tokens = completion_tokens = 0
+        while len(texts) < request.num_responses:
+            missing = request.num_responses - len(texts)
+            completion = self._create(request, missing, give_up)
+            texts += _texts(completion, self.provider)[:missing]
+            if completion.usage:
+                prompt_tokens += completion.usage.prompt_tokens or 0
+                completion_tokens += completion.usage.completion_tokens or 0
+        return Reply(tuple(texts), prompt_tokens, completion_tokens)
+
+    def _create(self, request: ChatRequest, n: int, give_up: float) -> ChatCompletion:
+        for _ in range(4):
+            parameters = self._parameters(request, n)
+            try:
+                answer = self._client.chat.completions.create(
+                    model=request.model,
+                    messages=request.messages,
+                    timeout=max(0.001, give_up - time.monotonic()),
+                    **parameters,
+                )
+                return _checked(answer, self.provider)
+            except openai.BadRequestError as error:
+                if not self._refuses(request.model, error, parameters):
+                    raise self._translated(error) from None
+            except (openai.OpenAIError, httpx2.HTTPError) as error:
+                raise self._translated(error) from None
+        raise RejectedError(f"{self.provider.name} refuses the parameters of the request.")
+
+    def _parameters(self, request: ChatRequest, n: int) -> dict[str, Any]:
+        refused = self._refused.get(request.model, set())
+        wanted: dict[str, Any] = {"temperature": request.temperature}
+        if n > 1:
+            wanted["n"] = n
+        if request.max_tokens:
+            # Reasoning models take max_completion_tokens instead and say so with a 400.
+            wanted["max_completion_tokens" if "max_tokens" in refused else "max_tokens"] = request.max_tokens
+        return {name: value for name, value in wanted.items() if name not in refused}
+
+    def _refuses(self, model: str, error: openai.BadRequestError, sent: dict[str, Any]) -> bool:
+        """Whether the error names a parameter that was sent; then it is not sent to this model again."""
+        name = error.param if error.param in sent else None
+        if name is None:
+            return False
+        log.info("%s does not take %s; asking without it from now on", model, name)
+        with self._lock:
+            self._refused[model] = self._refused.get(model, set()) | {name}
+        return True
+
+    def _translated(self, error: Exception) -> LLMError:
+        return translate(error, self.provider)
+
+    @cached_property
+    def _client(self) -> openai.OpenAI:
+        settings = self._settings
+        key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "unused"
+        http = httpx2.Client(
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=settings.max_concurrency + 8),
+            event_hooks={"request": [_start_clock], "response": [_bound_body]},
+            # A redirect would carry the key to an address that the operator did not name.
+            follow_redirects=False,
+        )
+        if settings.openai_provider == "azure":
+            return _azure(settings, key, http)
+        url = _ollama_url(settings.ollama_endpoint) if settings.openai_provider == "ollama" else None
+        url = url or settings.openai_base_url or "https://api.openai.com/v1"
+        return openai.OpenAI(api_key=key, base_url=url, max_retries=0, http_client=http)
+
+
+def _start_clock(request: httpx2.Request) -> None:
+    seconds = request.extensions.get("timeout", {}).get("read")
+    request.extensions["give_up"] = time.monotonic() + seconds if seconds else float("inf")
+
+
+def _bound_body(response: httpx2.Response) -> None:
+    # The read timeout starts anew with every byte; a whole attempt must end by it.
+    if isinstance(response.stream, httpx2.SyncByteStream):
+        response.stream = _BoundedStream(response.stream, response.request.extensions["give_up"])
+
+
+class _BoundedStream(httpx2.SyncByteStream):
+    def __init__(self, inner: httpx2.SyncByteStream, give_up: float) -> None:
+        self._inner = inner
+        self._give_up = give_up
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._inner:
+            if time.monotonic() > self._give_up:
+                raise httpx2.ReadTimeout("the answer came too slowly")
+            yield chunk
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _azure(settings: Settings, key: str, http: httpx2.Client) -> openai.OpenAI:
+    endpoint = settings.azure_resource_endpoint or ""
+    if urlsplit(endpoint).path.rstrip("/").endswith("/openai/v1"):
+        return openai.OpenAI(api_key=key, base_url=endpoint, max_retries=0, http_client=http)
+    return openai.AzureOpenAI(
+        api_key=key,
+        azure_endpoint=endpoint,
+        api_version=settings.azure_api_version,
+        max_retries=0,
+        http_client=http,
+    )
+
+
+def _ollama_url(endpoint: str) -> str:
+    return endpoint if urlsplit(endpoint).path.strip("/") else f"{endpoint}/v1"
+
+
+def _checked(answer: Any, provider: Provider) -> ChatCompletion:
+    # The SDK does not validate: HTML with status 200 arrives as str, foreign JSON with choices=None.
+    if not isinstance(answer, ChatCompletion) or not isinstance(answer.choices, list):
+        raise TransientLLMError(
+            f"{provider.name} answered with something that is not a chat completion. Check {provider.address}."
+        )
+    return answer
+
+
+def _texts(completion: ChatCompletion, provider: Provider) -> list[str]:
+    """The texts of a completion's choices, without the model's reasoning."""
+    texts: list[str] = []
+    for choice in completion.choices:
+        message = choice.message
+        content = message.content if message else None
+        if not isinstance(content, str) or not content.strip():
+            continue
+        texts.append(_REASONING.sub("", content, count=1).strip() or content.strip())
+    if not texts:
+        raise RejectedError(truncated(completion, provider))
+    return texts
