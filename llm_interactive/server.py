@@ -1,0 +1,115 @@
+"""The SDK's Flask app made safe: our views, basic auth, bounded bodies, one sentence for each error."""
+
+from __future__ import annotations
+
+import hmac
+import importlib.util
+import logging
+import threading
+from types import ModuleType
+
+from flask import Flask, Response, current_app, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from llm_interactive import views
+from llm_interactive.errors import UNEXPECTED, BackendError
+from llm_interactive.services import Services
+from llm_interactive.settings import Settings
+from model import LLMInteractive
+
+log = logging.getLogger(__name__)
+
+KEPT_THREADS = 8
+"""Threads that predictions never take: Label Studio gives /health 1 s and /setup 3 s."""
+
+_MAX_REASON = 300
+
+
+def create_app(settings: Settings) -> Flask:
+    """The WSGI application for `settings`; everything is built once, here."""
+    # The SDK's app is a global of its module; a fresh copy of the module gives one of our own.
+    app: Flask = _fresh_sdk_module().init_app(model_class=LLMInteractive)
+    app.extensions["llm_interactive"] = Services.build(settings)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_request_mb * 1_000_000
+    app.config["PREDICTIONS"] = threading.BoundedSemaphore(settings.threads - KEPT_THREADS)
+    # The SDK's hooks log headers and bodies, its handlers answer with tracebacks.
+    app.before_request_funcs.clear()
+    app.after_request_funcs.clear()
+    app.error_handler_spec.clear()
+    app.before_request(_check_credentials)
+    app.after_request(_harden)
+    app.register_error_handler(BackendError, _backend_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected_error)
+    # The names are the SDK's, in 1.0.9 and 2.x.
+    app.view_functions["_predict"] = views.predict
+    app.view_functions["_setup"] = views.setup
+    app.view_functions["webhook"] = views.webhook
+    app.view_functions["health"] = views.health
+    app.view_functions["metrics"] = views.metrics
+    app.view_functions["get_version"] = views.versions
+    app.view_functions["_train"] = app.view_functions["_is_training"] = views.is_training
+    app.add_url_rule("/versions", "versions", views.versions, methods=["GET"])
+    app.add_url_rule("/status", "status", views.status_json, methods=["GET"])
+    return app
+
+
+def _fresh_sdk_module() -> ModuleType:
+    spec = importlib.util.find_spec("label_studio_ml.api")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _check_credentials() -> Response | None:
+    services: Services = current_app.extensions["llm_interactive"]
+    settings = services.settings
+    if request.path == "/health" or settings.basic_auth_user is None or settings.basic_auth_pass is None:
+        return None
+    given = request.authorization
+    user = (given.username if given else None) or ""
+    password = (given.password if given else None) or ""
+    right_user = hmac.compare_digest(user.encode(), settings.basic_auth_user.encode())
+    right_password = hmac.compare_digest(password.encode(), settings.basic_auth_pass.get_secret_value().encode())
+    if right_user and right_password:
+        return None
+    response = _failure(401, "User name or password of the ML backend is wrong.")
+    response.headers["WWW-Authenticate"] = 'Basic realm="llm-interactive"'
+    return response
+
+
+def _harden(response: Response) -> Response:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    return response
+
+
+def _backend_error(error: BackendError) -> Response:
+    return _failure(error.status, error.sentence)
+
+
+def _http_error(error: HTTPException) -> Response:
+    sentences = {
+        400: "The request's body is not JSON.",
+        413: "The request is larger than MAX_REQUEST_MB allows.",
+        415: "The request's Content-Type is not application/json.",
+    }
+    status = error.code or 500
+    return _failure(status, sentences.get(status, f"{error.name}."))
+
+
+def _unexpected_error(error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return _failure(500, UNEXPECTED)
+
+
+def _failure(status: int, sentence: str) -> Response:
+    """An error answer; the reason phrase is all that Label Studio shows of it."""
+    response = jsonify({"error": sentence})
+    phrase = " ".join(sentence.replace("…", "...").split())[:_MAX_REASON]
+    response.status = f"{status} {phrase.encode('latin-1', 'replace').decode('latin-1')}"
+    return response

@@ -1,0 +1,57 @@
+"""What a process builds once and all its requests share."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from llm_interactive.activity import Activity
+from llm_interactive.batch import Replies
+from llm_interactive.dispatcher import Dispatcher
+from llm_interactive.llm import ChatClient
+from llm_interactive.metrics import Metrics
+from llm_interactive.settings import Settings
+from llm_interactive.store import Store
+
+
+@dataclass(frozen=True)
+class Services:
+    """Settings, database, dispatcher, counters of one application, and the replies that they bring about."""
+
+    settings: Settings
+    store: Store
+    dispatcher: Dispatcher
+    metrics: Metrics
+    activity: Activity
+    replies: Replies
+
+    @classmethod
+    def build(cls, settings: Settings) -> Services:
+        """Everything that `settings` ask for; no connection to the provider is made."""
+        store = Store(settings.sqlalchemy_url, settings.reply_ttl)
+        dispatcher = Dispatcher(settings.max_concurrency)
+        metrics, activity = Metrics(), Activity()
+        replies = Replies(ChatClient(settings), store, dispatcher, metrics, activity, settings.llm_timeout)
+        return cls(settings, store, dispatcher, metrics, activity, replies)
+
+    def close(self) -> None:
+        """Drop waiting calls and commit what is paid for."""
+        self.dispatcher.close()
+        self.store.close()
+
+
+_lock = threading.Lock()
+_of_process: Services | None = None
+
+
+def of_process() -> Services:
+    """The services of this process, built from its environment at first use.
+
+    Only an application that is not made by `create_app` comes here: label-studio-ml's own `init_app` builds the
+    model without them.
+    """
+    global _of_process  # noqa: PLW0603
+    with _lock:
+        if _of_process is None:
+            _of_process = Services.build(Settings.from_environment())
+        return _of_process

@@ -1,0 +1,64 @@
+"""What the operator sees: /status as JSON, and the same as a page without scripts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, Template
+
+from llm_interactive import __version__
+from llm_interactive.errors import SetupError
+from llm_interactive.services import Services
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222 }
+h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem }
+table { border-collapse: collapse; width: 100% }
+th, td { border-bottom: 1px solid #ddd; padding: .3rem .6rem; text-align: left; overflow-wrap: anywhere }
+.problem { background: #fff3cd; padding: .5rem 1rem }
+"""
+
+PAGE_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+"""Content-Security-Policy of the page: its own style and nothing else."""
+
+
+def status(services: Services) -> dict[str, Any]:
+    """Model, problems, batches under way, counts by project and model version, and the last errors of this process."""
+    settings = services.settings
+    problems = [f"The database fails: {services.store.failure}"] if services.store.failure else []
+    try:
+        settings.require_access()
+    except SetupError as error:
+        problems.append(error.sentence)
+    totals = services.metrics.totals()
+    activity = services.activity.snapshot()
+    for error_row in activity["errors"]:
+        error_row["at"] = datetime.fromtimestamp(error_row["at"], UTC).isoformat(timespec="seconds")
+    return {
+        "version": __version__,
+        "provider": settings.openai_provider,
+        "model": settings.model,
+        "problems": problems,
+        "projects": [
+            {"project": origin.project, "model_version": origin.model_version, **counts}
+            for origin, counts in totals.items()
+        ],
+        **activity,
+    }
+
+
+def status_page(services: Services) -> str:
+    """`status` as HTML; every value is escaped."""
+    return _template().render(**status(services), style=_STYLE)
+
+
+@cache
+def _template() -> Template:
+    return Environment(loader=PackageLoader("llm_interactive"), autoescape=True).get_template("status.html")

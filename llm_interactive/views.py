@@ -1,0 +1,198 @@
+"""The endpoints: validated body in, JSON out. What they raise is answered by `server`'s error handlers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, wait
+from datetime import datetime
+from typing import Any, TypeVar
+
+from flask import Response, current_app, jsonify, request
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from llm_interactive.errors import UNEXPECTED, BackendError, BusyError, InvalidRequest
+from llm_interactive.services import Services
+from llm_interactive.status import PAGE_POLICY, status, status_page
+from model import LLMInteractive
+
+log = logging.getLogger(__name__)
+
+_QUIET_SECONDS = 90.0
+_BLANK_EVERY = 5.0
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    project: str | int | None = None
+
+    @property
+    def project_id(self) -> str:
+        return str(self.project or "")
+
+
+class _SetupBody(_Body):
+    schema_: str = ""
+    extra_params: Any = None
+
+    model_config = ConfigDict(extra="ignore", alias_generator=lambda name: name.rstrip("_"))
+
+
+class _Params(BaseModel):
+    context: dict[str, Any] | None = None
+
+
+class _PredictBody(_Body):
+    tasks: list[dict[str, Any]]
+    label_config: str
+    params: _Params | None = None
+
+
+class _WebhookBody(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    action: str
+    project: dict[str, Any] = {}
+    annotation: dict[str, Any] | None = None
+
+
+def _services() -> Services:
+    services: Services = current_app.extensions["llm_interactive"]
+    return services
+
+
+def _model(project: str, label_config: str) -> LLMInteractive:
+    return LLMInteractive(project_id=project, label_config=label_config, services=_services())
+
+
+def health() -> Response:
+    """UP; for a browser at / the status page. Touches neither network nor database."""
+    if request.path == "/" and request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+        page = Response(status_page(_services()), mimetype="text/html")
+        page.headers["Content-Security-Policy"] = PAGE_POLICY
+        return page
+    return jsonify({"status": "UP"})
+
+
+def status_json() -> Response:
+    """What goes on in this process."""
+    return jsonify(status(_services()))
+
+
+def metrics() -> Response:
+    """The counters for Prometheus."""
+    return Response(_services().metrics.exposition(), mimetype="text/plain; version=0.0.4")
+
+
+def is_training() -> Response:
+    """Never: prompts are kept by the webhook, nothing is trained."""
+    return jsonify({"is_training": False})
+
+
+def versions() -> Response:
+    """The model versions that a project has had, newest first."""
+    project = request.args.get("project") or (request.get_json(silent=True) or {}).get("project")
+    if not project:
+        raise InvalidRequest("No project is named.")
+    return jsonify({"versions": _services().store.versions(str(project))})
+
+
+def setup() -> Response:
+    """The project's current model version; an error's reason phrase is shown where the model is connected."""
+    body = _body(_SetupBody)
+    model = _model(body.project_id, body.schema_)
+    _ = model.labeling
+    model.set_extra_params(body.extra_params)
+    _services().settings.require_access()
+    version = model.model_version
+    _services().store.save_version(body.project_id, version)
+    return jsonify({"model_version": version})
+
+
+def webhook() -> tuple[Response, int]:
+    """Keep the prompt of a submitted annotation."""
+    body = _body(_WebhookBody)
+    project = body.project
+    try:
+        _model(_project_of_webhook(project), str(project.get("label_config") or "")).fit(body.action, body.model_dump())
+    except BackendError as error:
+        # The annotator's Submit must not fail for it.
+        log.info("Webhook %s: %s", body.action[:40], error.sentence)
+        return jsonify({"status": "ignored", "detail": error.sentence}), 200
+    return jsonify({"status": "ok"}), 200
+
+
+def _project_of_webhook(project: Mapping[str, Any]) -> str:
+    # /predict names a project "<id>.<created epoch>", the webhook has the two apart.
+    try:
+        created = datetime.fromisoformat(str(project["created_at"]))
+        return f"{project['id']}.{int(created.timestamp())}"
+    except (KeyError, ValueError):
+        raise InvalidRequest("The event names no project.") from None
+
+
+def predict() -> Response:
+    """Predictions for tasks: `{"results": [...]}`, one entry for each task."""
+    body = _body(_PredictBody)
+    model = _model(body.project_id, body.label_config)
+    context = body.params.context if body.params else None
+    slots: threading.BoundedSemaphore = current_app.config["PREDICTIONS"]
+    if not slots.acquire(blocking=False):
+        raise BusyError("All threads of the ML backend are busy with predictions. Try again in a moment.")
+    if context is None and model.settings.predict_deadline > _QUIET_SECONDS:
+        return Response(_kept_alive(model, body.tasks, slots), mimetype="application/json")
+    try:
+        return jsonify({"results": model.predict(body.tasks, context=context)})
+    finally:
+        slots.release()
+
+
+def _kept_alive(model: LLMInteractive, tasks: list[dict[str, Any]], slots: threading.Semaphore) -> Iterator[str]:
+    """The answer, with blanks before it as long as it takes; blanks before JSON are valid JSON."""
+    try:
+        results: Future[list[Any]] = Future()
+        threading.Thread(target=_run_into, args=(results, model, tasks), daemon=True).start()
+        while not results.done():
+            yield " "
+            wait([results], timeout=_BLANK_EVERY)
+        try:
+            answer = {"results": results.result()}
+        except BackendError as error:
+            # The status line is long gone; tasks without a result are asked for again.
+            answer = {"results": [{"error": error.sentence}] * len(tasks)}
+        yield json.dumps(answer)
+    finally:
+        slots.release()
+
+
+def _run_into(results: Future[list[Any]], model: LLMInteractive, tasks: list[dict[str, Any]]) -> None:
+    try:
+        results.set_result(model.predict(tasks))
+    except BackendError as error:
+        results.set_exception(error)
+    except Exception:
+        log.exception("A batch failed in a way that nobody thought of")
+        results.set_exception(BackendError(UNEXPECTED))
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _body(kind: type[_Model]) -> _Model:
+    """The request's JSON body as `kind`.
+
+    Raises:
+        InvalidRequest: it is no JSON object of that shape; the sentence names the field.
+    """
+    try:
+        return kind.model_validate(request.get_json())
+    except RecursionError:
+        raise InvalidRequest("The request's JSON is nested too deeply.") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        fault = f"{place}: {first['msg']}" if place else "its body must be a JSON object"
+        raise InvalidRequest(f"The request cannot be used: {fault}.") from None
