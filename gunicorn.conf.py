@@ -5,6 +5,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import gunicorn.http.wsgi
+
+# The Server header need not tell which release to attack.
+gunicorn.http.wsgi.SERVER = ""
+
 # One thread for each request: a prediction is mostly waiting for the model.
 worker_class = "gthread"
 
@@ -44,5 +49,6 @@ def post_worker_init(worker: Any) -> None:
 
 def worker_exit(_: Any, worker: Any) -> None:
     """Commit what is paid for."""
-    if worker.wsgi is not None:
-        worker.wsgi.extensions["llm_interactive"].close()
+    app = getattr(worker, "wsgi", None)
+    if app is not None:
+        app.extensions["llm_interactive"].close()

@@ -42,7 +42,8 @@ def with_parts(text: str, made: dict[str, str]) -> str:
     """`text` with its parts replaced by those that are `made`."""
     for name, content in made.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text, count = pattern.subn(lambda match, new=content: f"{match[1]}{new}\n{match[2]}", text)
+        escaped = content.replace("\\", "\\\\")
+        text, count = pattern.subn(rf"\g<1>{escaped}\n\g<2>", text)
         if count != 1:
             raise ValueError(f"The part {name} must stand in the document once, not {count} times.")
     return text

@@ -65,9 +65,9 @@ def model_version(prompt: str | None, labeling: Labeling, settings: Settings) ->
         "temperature": settings.temperature,
         "responses": settings.num_responses,
         "max_tokens": settings.max_tokens,
-        "object": labeling.object.name,
+        "object": [labeling.object.name, labeling.object_type, labeling.object_value],
         "response": labeling.response and labeling.response.name,
-        "choices": choices and [choices.name, choices.labels, labeling.single_choice],
+        "choices": choices and [choices.name, choices.labels, choices.get_attr("value"), labeling.single_choice],
     }
     digest = hashlib.sha256(json.dumps(outcome, sort_keys=True).encode()).hexdigest()[:8]
     return f"{settings.model}/{digest}"

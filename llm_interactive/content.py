@@ -10,8 +10,8 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from llm_interactive.errors import TaskDataError
 from llm_interactive.labeling import Label, Labeling
-from llm_interactive.prompts import fill, placeholders
-from llm_interactive.settings import Settings
+from llm_interactive.settings import SPEC_TEMPLATE, Settings
+from llm_interactive.template import fill, placeholders
 from llm_interactive.values import as_text, object_value, storable
 
 Messages = list[ChatCompletionMessageParam]
@@ -26,7 +26,8 @@ def build_messages(
 
     With the internal template the prompt is a value in it; without, the prompt is the template. `{text}` is the
     object's content, `{labels}` the choices' names, everything else a field of the task. A dialogue between chat
-    roles becomes messages of its own with the prompt as the last one, unless the template puts it in as text.
+    roles becomes messages of its own with the prompt as the last one, unless the operator's or the annotator's own
+    template puts it in as text.
 
     Raises:
         TaskDataError: a field is missing, null, blank or of another shape.
@@ -40,7 +41,7 @@ def build_messages(
     history: Messages = []
     if labeling.object_type == "Paragraphs":
         turns = _turns(labeling, data)
-        if _is_chat(turns) and (not content_names or (internal and content_names == {"text"})):
+        if _is_chat(turns) and (not content_names or template == SPEC_TEMPLATE):
             history = [_message(role.lower(), text) for role, text in turns]
             template = "{prompt}" if content_names else template
         else:

@@ -190,7 +190,7 @@ class Dispatcher:
             self._again(call, error, max(pause, error.retry_after or 0), counts=True)
         except BackendError as error:
             if isinstance(error, AccountError):
-                call.queue.broken = error
+                self._give_up(call.queue, error)
             self._finish(call, error)
         except Exception:
             log.exception("A call failed in a way that nobody thought of")
@@ -203,8 +203,8 @@ class Dispatcher:
         now = time.monotonic()
         call.last_error = error
         call.tries -= 0 if counts else 1
-        if call.tries >= MAX_TRIES or now + pause >= call.ends:
-            self._finish(call, error)
+        if call.queue.broken or call.tries >= MAX_TRIES or now + pause >= call.ends:
+            self._finish(call, call.queue.broken or error)
             return
         with self._changed:
             if self._closed:
@@ -215,6 +215,19 @@ class Dispatcher:
             else:
                 self._put_back(call)
             self._changed.notify()
+
+    def _give_up(self, queue: _Queue, error: AccountError) -> None:
+        """Fail all calls of `queue` that are not under way."""
+        with self._changed:
+            queue.broken = error
+            dropped = [*queue.waiting, *(call for _, _, call in self._paused if call.queue is queue)]
+            queue.waiting.clear()
+            if queue in self._batches:
+                self._batches.remove(queue)
+            self._paused = [item for item in self._paused if item[2].queue is not queue]
+            heapq.heapify(self._paused)
+        for call in dropped:
+            self._finish(call, error)
 
     def _finish(self, call: _Call, outcome: Reply | BackendError) -> None:
         with self._changed:

@@ -6,7 +6,12 @@ Sources: https://platform.openai.com/docs/guides/error-codes, https://learn.micr
 
 from __future__ import annotations
 
+import logging
+import math
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import httpx2
 import openai
@@ -14,7 +19,11 @@ from openai.types.chat import ChatCompletion
 
 from llm_interactive.errors import AccountError, LLMError, RateLimitError, RejectedError, TransientLLMError
 
+log = logging.getLogger(__name__)
+
 _MAX_DETAIL = 160
+_TOO_LONG = re.compile(r"context.?(length|window|size)|too long|too many tokens|maximum.{0,20}tokens", re.IGNORECASE)
+_KEY_LIKE = re.compile(r"\bsk-\S+|\S*\*{3,}\S*|[A-Za-z0-9_-]{20,}")
 
 
 @dataclass(frozen=True)
@@ -29,12 +38,21 @@ class Provider:
 def translate(error: Exception, provider: Provider) -> LLMError:
     """The project's error for one of the openai client's."""
     if isinstance(error, openai.APIStatusError):
-        return _status(error, provider)
+        found = _status(error, provider)
+        log.warning("%s (request id %s)", found.sentence, found.request_id or "not given")
+        return found
     if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
         return TransientLLMError(f"{provider.name} did not answer in time.")
     if isinstance(error, openai.APIConnectionError | httpx2.TransportError):
         return TransientLLMError(f"{provider.name} cannot be reached. Check {provider.address} and the network.")
-    return TransientLLMError(f"{provider.name} gave an answer that cannot be read ({type(error).__name__}).")
+    return no_completion(provider)
+
+
+def no_completion(provider: Provider) -> TransientLLMError:
+    """The error for an answer that is no chat completion: HTML with status 200, JSON of another shape."""
+    return TransientLLMError(
+        f"{provider.name} answered with something that is not a chat completion. Check {provider.address}."
+    )
 
 
 def truncated(completion: ChatCompletion, provider: Provider) -> str:
@@ -90,7 +108,7 @@ def _rejected(error: openai.APIStatusError, provider: Provider) -> str:
     message = str(error.body.get("message", "")) if isinstance(error.body, dict) else ""
     if code == "content_filter" or "content management policy" in message:
         return f"{provider.name}'s content filter refused the prompt ({status}). Change the prompt or the task's text."
-    if code == "context_length_exceeded" or status == 413 or "context" in message.lower():
+    if code == "context_length_exceeded" or status == 413 or _TOO_LONG.search(message):
         return (
             f"Prompt and task are too long for the model ({status}). Shorten them or choose another {provider.model}."
         )
@@ -101,14 +119,22 @@ def _rejected(error: openai.APIStatusError, provider: Provider) -> str:
 
 
 def _retry_after(response: httpx2.Response) -> float | None:
-    for header, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+    """Seconds from `retry-after-ms` or `retry-after` (a number or a date); None where there is nothing usable."""
+    headers = response.headers
+    try:
+        if "retry-after-ms" in headers:
+            seconds = float(headers["retry-after-ms"]) / 1000
+        else:
+            seconds = float(headers.get("retry-after", "nan"))
+    except ValueError:
         try:
-            return max(0.0, float(response.headers[header]) / unit)
-        except (KeyError, ValueError):
-            continue
-    return None
+            date = parsedate_to_datetime(headers["retry-after"])
+            seconds = max(0.0, (date - datetime.now(UTC)).total_seconds())
+        except (KeyError, ValueError, TypeError):
+            return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def _short(message: str) -> str:
-    line = " ".join(message.split())
+    line = " ".join(_KEY_LIKE.sub("…", message).split())
     return line if len(line) <= _MAX_DETAIL else line[: _MAX_DETAIL - 1] + "…"

@@ -57,8 +57,14 @@ class Labeling:
         return self.choices is not None and self.choices.get_attr("choice") != "multiple"
 
     def faults(self, prediction: Mapping[str, Any]) -> list[str]:
-        """What the SDK's own validation finds wrong with a prediction; empty when it is right."""
-        found: list[str] = self.interface.validate_prediction(prediction, return_errors=True)  # type: ignore[no-untyped-call]
+        """What the SDK's own validation finds wrong with a prediction; empty when it is right.
+
+        The SDK does not know the choices that a task's data bring along, so those regions are left out.
+        """
+        if self.choices is not None and self.choices.dynamic_value:
+            known = [region for region in prediction["result"] if region["from_name"] != self.choices.name]
+            prediction = {**prediction, "result": known}
+        found: list[str] = self.interface.validate_prediction(prediction, return_errors=True)
         return found
 
     def texts(self, result: Iterable[Region], control: ControlTag | None) -> list[str]:
@@ -71,7 +77,8 @@ class Labeling:
                 continue
             value = region.get("value")
             texts = value.get("text") if isinstance(value, Mapping) else None
-            found += [texts] if isinstance(texts, str) else [t for t in texts or [] if isinstance(t, str)]
+            texts = [texts] if isinstance(texts, str) else texts
+            found += [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else []
         return [text.strip() for text in found if text.strip()]
 
     def labels(self, data: Mapping[str, Any]) -> list[Label]:

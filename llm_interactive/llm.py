@@ -16,11 +16,12 @@ from urllib.parse import urlsplit
 
 import httpx2
 import openai
-from openai.types.chat import ChatCompletion
+from openai.types.chat import ChatCompletion, ChatCompletionMessage
+from openai.types.chat.chat_completion import Choice
 
 from llm_interactive.content import Messages
-from llm_interactive.errors import LLMError, RejectedError, TransientLLMError
-from llm_interactive.failures import Provider, translate, truncated
+from llm_interactive.errors import LLMError, RejectedError
+from llm_interactive.failures import Provider, no_completion, translate, truncated
 from llm_interactive.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -108,6 +109,11 @@ class ChatClient:
                 completion_tokens += completion.usage.completion_tokens or 0
         return Reply(tuple(texts), prompt_tokens, completion_tokens)
 
+    def close(self) -> None:
+        """Close the pooled connections."""
+        if "_client" in self.__dict__:
+            self._client.close()
+
     def _create(self, request: ChatRequest, n: int, give_up: float) -> ChatCompletion:
         for _ in range(4):
             parameters = self._parameters(request, n)
@@ -122,7 +128,8 @@ class ChatClient:
             except openai.BadRequestError as error:
                 if not self._refuses(request.model, error, parameters):
                     raise self._translated(error) from None
-            except (openai.OpenAIError, httpx2.HTTPError) as error:
+            except (openai.OpenAIError, httpx2.HTTPError, ValueError, TypeError, AttributeError) as error:
+                # The last three are what the SDK raises over a body that is no completion.
                 raise self._translated(error) from None
         raise RejectedError(f"{self.provider.name} refuses the parameters of the request.")
 
@@ -211,19 +218,22 @@ def _ollama_url(endpoint: str) -> str:
 
 def _checked(answer: Any, provider: Provider) -> ChatCompletion:
     # The SDK does not validate: HTML with status 200 arrives as str, foreign JSON with choices=None.
-    if not isinstance(answer, ChatCompletion) or not isinstance(answer.choices, list):
-        raise TransientLLMError(
-            f"{provider.name} answered with something that is not a chat completion. Check {provider.address}."
-        )
-    return answer
+    choices = answer.choices if isinstance(answer, ChatCompletion) else None
+    if not isinstance(choices, list) or not all(_is_choice(choice) for choice in choices):
+        raise no_completion(provider)
+    completion: ChatCompletion = answer
+    return completion
+
+
+def _is_choice(choice: Any) -> bool:
+    return isinstance(choice, Choice) and isinstance(choice.message, ChatCompletionMessage | None)
 
 
 def _texts(completion: ChatCompletion, provider: Provider) -> list[str]:
     """The texts of a completion's choices, without the model's reasoning."""
     texts: list[str] = []
     for choice in completion.choices:
-        message = choice.message
-        content = message.content if message else None
+        content = choice.message.content if choice.message else None
         if not isinstance(content, str) or not content.strip():
             continue
         texts.append(_REASONING.sub("", content, count=1).strip() or content.strip())

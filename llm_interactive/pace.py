@@ -7,6 +7,7 @@ import threading
 _BACK_OFF = 0.9
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
+_LONGEST_WISH = 120.0
 _SPEED_UP_PER_SECOND = 0.05
 _WINDOW = 5.0
 _FORGET_AFTER = 60.0
@@ -16,9 +17,9 @@ _SLOWEST = 0.2
 class Pace:
     """The common pace of all callers. Times are `time.monotonic()` seconds, rates are calls per second.
 
-    After a rate limit nobody calls for as long as the provider asked (or a quarter of a second, doubling while it goes on). Then
-    the rate starts at a little less than what went through in the last seconds and grows slowly; a minute without
-    another limit lifts it.
+    After a rate limit nobody calls for as long as the provider asked, two minutes at most (or a quarter of a
+    second, doubling while it goes on). Then the rate starts at a little less than what went through in the last seconds and grows slowly; a
+    minute without another limit lifts it.
     """
 
     def __init__(self) -> None:
@@ -65,7 +66,7 @@ class Pace:
             elapsed = max(now - self._window_start, 0.5)
             rate = max(self._seen, self._window_count / elapsed) if self._window_start else 1.0
             self._rate = max(_SLOWEST, min(rate, self._rate or rate) * _BACK_OFF)
-            pause = self._pause if retry_after is None else retry_after
+            pause = self._pause if retry_after is None else min(retry_after, _LONGEST_WISH)
             self._pause = min(_LONGEST_PAUSE, self._pause * 2)
             self._resumes = self._next_start = now + pause
             self._limited_at = now

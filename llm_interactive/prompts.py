@@ -1,47 +1,15 @@
-"""Which prompt holds for a task, and what a template makes of it."""
+"""Which prompt holds for a task."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llm_interactive.errors import PromptError, TaskDataError
 from llm_interactive.labeling import Labeling, Region
-from llm_interactive.values import MissingField, as_text, field, fields_of, storable
+from llm_interactive.values import storable
 
 WARNING = "⚠ "
 """What a failure shown in the response field begins with. Such a text is nobody's prompt or reply."""
-
-_BRACES = re.compile(r"\{\{|\}\}|\{([^\W\d][\w-]*(?:\.[\w-]+)*)\}")
-
-
-def placeholders(template: str) -> set[str]:
-    """Names in `{name}` and `{nested.name}`. Any other brace is text, so that a prompt may hold JSON."""
-    return {match.group(1) for match in _BRACES.finditer(template) if match.group(1)}
-
-
-def fill(template: str, fields: Mapping[str, Any]) -> str:
-    """`template` with its placeholders filled; `{{` and `}}` give one brace.
-
-    Raises:
-        PromptError: a placeholder names no field; says which fields there are.
-        TaskDataError: a field is null.
-    """
-
-    def replace(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name is None:
-            return match.group()[0]
-        try:
-            value = field(fields, name)
-        except MissingField:
-            raise PromptError(f"Nothing fills {{{name}}}: the task's fields are {fields_of(fields)}.") from None
-        if value is None:
-            raise TaskDataError(f'The task\'s field "{name}" is null.')
-        return as_text(value)
-
-    return _BRACES.sub(replace, template)
 
 
 def prompt_in(result: Iterable[Region], labeling: Labeling) -> str | None:

@@ -16,10 +16,11 @@ from llm_interactive.store import Store
 
 @dataclass(frozen=True)
 class Services:
-    """Settings, database, dispatcher, counters of one application, and the replies that they bring about."""
+    """Settings, database, client, dispatcher, counters of one application, and the replies that they bring about."""
 
     settings: Settings
     store: Store
+    client: ChatClient
     dispatcher: Dispatcher
     metrics: Metrics
     activity: Activity
@@ -31,12 +32,14 @@ class Services:
         store = Store(settings.sqlalchemy_url, settings.reply_ttl)
         dispatcher = Dispatcher(settings.max_concurrency)
         metrics, activity = Metrics(), Activity()
-        replies = Replies(ChatClient(settings), store, dispatcher, metrics, activity, settings.llm_timeout)
-        return cls(settings, store, dispatcher, metrics, activity, replies)
+        client = ChatClient(settings)
+        replies = Replies(client, store, dispatcher, metrics, activity, settings.llm_timeout)
+        return cls(settings, store, client, dispatcher, metrics, activity, replies)
 
     def close(self) -> None:
-        """Drop waiting calls and commit what is paid for."""
+        """Drop waiting calls, commit what is paid for, let go of connections."""
         self.dispatcher.close()
+        self.client.close()
         self.store.close()
 
 

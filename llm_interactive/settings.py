@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llm_interactive.errors import InvalidRequest, SetupError
+from llm_interactive.template import placeholders
 
 SPEC_TEMPLATE = "Source Text: {text}\n\nTask Directive: {prompt}"
 
@@ -26,7 +27,8 @@ class SettingsError(ValueError):
 
 def _http_url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    # .port raises where it is no number of a port.
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError("not an http(s) address")
     return value.rstrip("/")
 
@@ -45,8 +47,23 @@ def _lower(value: Any) -> Any:
 
 
 def _template(value: str) -> str:
-    if "{prompt}" not in value:
+    if "prompt" not in placeholders(value):
         raise ValueError("no {prompt}")
+    return value
+
+
+def _database(value: SecretStr) -> SecretStr:
+    # Loaded only where it is needed: most processes come without this setting.
+    from sqlalchemy import exc
+    from sqlalchemy.engine import make_url
+
+    try:
+        url = make_url(value.get_secret_value())
+        url.get_dialect().import_dbapi()
+    except (exc.ArgumentError, ImportError) as error:
+        raise ValueError("no usable address") from error
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ValueError("another database")
     return value
 
 
@@ -173,10 +190,10 @@ class Settings(BaseSettings):
         200, "Largest request body accepted, in MB.", "a whole number from 1 to 4096", ge=1, le=4096
     )
     model_dir: Path = _setting(Path("data"), "Folder of the embedded database.", "a folder's path")
-    database_url: SecretStr | None = _setting(
+    database_url: Annotated[SecretStr, AfterValidator(_database)] | None = _setting(
         None,
         "SQLAlchemy address of another database, `postgresql+psycopg://…` for several replicas.",
-        "a database address",
+        "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
     )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = _setting(
         "INFO", "How much is logged. Prompts and task data are not, at any level.", "DEBUG, INFO, WARNING or ERROR"
@@ -248,10 +265,10 @@ class ProjectParams(BaseModel):
         Raises:
             InvalidRequest: it is something else, or a value in it is not allowed.
         """
-        if isinstance(extra_params, str) and extra_params.strip():
+        if isinstance(extra_params, str):
             try:
-                extra_params = json.loads(extra_params)
-            except ValueError:
+                extra_params = json.loads(extra_params) if extra_params.strip() else {}
+            except (ValueError, RecursionError):
                 raise InvalidRequest('Extra params are not JSON. Example: {"model": "gpt-4o"}.') from None
         if not extra_params:
             extra_params = {}

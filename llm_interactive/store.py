@@ -108,7 +108,10 @@ class Store:
         self._statements[_prompts.name] = sa.insert(_prompts)
         self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._swept = time.monotonic()
-        self._guarded(self._create_tables, None)
+        self._ready = False
+        self._closed = False
+        self._closing = threading.Lock()
+        self._guarded(self._prepare, None)
         self._writer = threading.Thread(target=self._write_forever, name="store", daemon=True)
         self._writer.start()
 
@@ -191,12 +194,15 @@ class Store:
 
     def close(self) -> None:
         """Commit what is waiting and let go of the database."""
-        self._writes.put(None)
+        with self._closing:
+            self._closed = True
+            self._writes.put(None)
         self._writer.join(timeout=10)
         self._engine.dispose()
 
     def _rows(self, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         def read() -> Sequence[sa.Row[Any]]:
+            self._prepare()
             with self._engine.connect() as connection:
                 return connection.execute(statement).all()
 
@@ -208,10 +214,12 @@ class Store:
         return rows[0][0] if rows else None
 
     def _write(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            done: Future[None] = Future()
+        done: Future[None] = Future()
+        with self._closing:
+            if not rows or self._closed:
+                return
             self._writes.put((table, rows, done))
-            done.result()
+        done.result()
 
     def _write_forever(self) -> None:
         closing = False
@@ -221,11 +229,15 @@ class Store:
                 group.append(self._writes.get())
             closing = None in group
             writes = [write for write in group if write is not None]
-            self._guarded(partial(self._commit, writes), None)
+            if not self._guarded(partial(self._commit, writes), False) and len(writes) > 1:
+                # One that cannot be written must not take the others along.
+                for write in writes:
+                    self._guarded(partial(self._commit, [write]), False)
             for _, _, done in writes:
                 done.set_result(None)
 
-    def _commit(self, writes: list[_Write]) -> None:
+    def _commit(self, writes: list[_Write]) -> bool:
+        self._prepare()
         rows_of: dict[str, list[dict[str, Any]]] = {}
         for table, rows, _ in writes:
             rows_of.setdefault(table.name, []).extend(rows)
@@ -235,6 +247,7 @@ class Store:
             if time.monotonic() - self._swept > _SWEEP_SECONDS:
                 self._swept = time.monotonic()
                 self._sweep(connection)
+        return True
 
     def _upsert(self, table: sa.Table) -> sa.Executable:
         insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
@@ -255,7 +268,7 @@ class Store:
     def _guarded(self, access: Callable[[], Any], otherwise: Any) -> Any:
         try:
             result = access()
-        except (sa.exc.SQLAlchemyError, OSError) as error:
+        except (sa.exc.SQLAlchemyError, OSError, ValueError) as error:
             cause = " ".join(str(getattr(error, "orig", None) or error).split())[:200]
             if cause != self.failure:
                 log.warning("The database failed, predictions go on without it: %s", cause)
@@ -264,7 +277,12 @@ class Store:
         self.failure = None
         return result
 
-    def _create_tables(self) -> None:
+    def _prepare(self) -> None:
+        """Make the tables, at the first access that reaches the database."""
+        if self._ready:
+            return
+        if self._engine.dialect.name == "sqlite":
+            _private_file(str(self._engine.url.database))
         with self._engine.begin() as connection:
             if self._engine.dialect.name == "postgresql":
                 # IF NOT EXISTS alone still collides when replicas start together.
@@ -273,14 +291,13 @@ class Store:
                 connection.execute(CreateTable(table, if_not_exists=True))
                 for index in table.indexes:
                     connection.execute(CreateIndex(index, if_not_exists=True))
+        self._ready = True
 
 
 def _engine(url: str) -> sa.Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=90)
-    if parsed.database:
-        _private_file(Path(parsed.database))
     engine = sa.create_engine(parsed, pool_size=10, max_overflow=90, connect_args={"timeout": 5})
 
     @sa.event.listens_for(engine, "connect")
@@ -292,10 +309,8 @@ def _engine(url: str) -> sa.Engine:
     return engine
 
 
-def _private_file(path: Path) -> None:
+def _private_file(name: str) -> None:
     # Prompts and replies are the team's; SQLite gives its journal files the same mode.
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        log.warning("The database file cannot be made: %s", error.strerror)
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from llm_interactive.errors import UNEXPECTED, BackendError, BusyError, InvalidRequest
 from llm_interactive.services import Services
 from llm_interactive.status import PAGE_POLICY, status, status_page
+from llm_interactive.values import storable
 from model import LLMInteractive
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class _Body(BaseModel):
 
     @property
     def project_id(self) -> str:
-        return str(self.project or "")
+        return storable(str(self.project or ""))
 
 
 class _SetupBody(_Body):
@@ -74,7 +75,8 @@ def health() -> Response:
         page = Response(status_page(_services()), mimetype="text/html")
         page.headers["Content-Security-Policy"] = PAGE_POLICY
         return page
-    return jsonify({"status": "UP"})
+    failure = _services().store.failure
+    return jsonify({"status": "UP", "database": failure} if failure else {"status": "UP"})
 
 
 def status_json() -> Response:
@@ -94,10 +96,10 @@ def is_training() -> Response:
 
 def versions() -> Response:
     """The model versions that a project has had, newest first."""
-    project = request.args.get("project") or (request.get_json(silent=True) or {}).get("project")
+    project = request.args.get("project") if request.method == "GET" else _body(_Body).project_id
     if not project:
         raise InvalidRequest("No project is named.")
-    return jsonify({"versions": _services().store.versions(str(project))})
+    return jsonify({"versions": _services().store.versions(project)})
 
 
 def setup() -> Response:
@@ -139,33 +141,34 @@ def predict() -> Response:
     body = _body(_PredictBody)
     model = _model(body.project_id, body.label_config)
     context = body.params.context if body.params else None
+    _ = model.labeling  # an unusable config is told before the answer begins
+    patient = context is None and model.settings.predict_deadline > _QUIET_SECONDS
     slots: threading.BoundedSemaphore = current_app.config["PREDICTIONS"]
     if not slots.acquire(blocking=False):
         raise BusyError("All threads of the ML backend are busy with predictions. Try again in a moment.")
-    if context is None and model.settings.predict_deadline > _QUIET_SECONDS:
-        return Response(_kept_alive(model, body.tasks, slots), mimetype="application/json")
+    if patient:
+        response = Response(_kept_alive(model, body.tasks), mimetype="application/json")
+        response.call_on_close(slots.release)
+        return response
     try:
         return jsonify({"results": model.predict(body.tasks, context=context)})
     finally:
         slots.release()
 
 
-def _kept_alive(model: LLMInteractive, tasks: list[dict[str, Any]], slots: threading.Semaphore) -> Iterator[str]:
+def _kept_alive(model: LLMInteractive, tasks: list[dict[str, Any]]) -> Iterator[str]:
     """The answer, with blanks before it as long as it takes; blanks before JSON are valid JSON."""
+    results: Future[list[Any]] = Future()
+    threading.Thread(target=_run_into, args=(results, model, tasks), daemon=True).start()
+    while not results.done():
+        yield " "
+        wait([results], timeout=_BLANK_EVERY)
     try:
-        results: Future[list[Any]] = Future()
-        threading.Thread(target=_run_into, args=(results, model, tasks), daemon=True).start()
-        while not results.done():
-            yield " "
-            wait([results], timeout=_BLANK_EVERY)
-        try:
-            answer = {"results": results.result()}
-        except BackendError as error:
-            # The status line is long gone; tasks without a result are asked for again.
-            answer = {"results": [{"error": error.sentence}] * len(tasks)}
-        yield json.dumps(answer)
-    finally:
-        slots.release()
+        answer = {"results": results.result()}
+    except BackendError as error:
+        # The status line is long gone; tasks without a result are asked for again.
+        answer = {"results": [{"error": error.sentence}] * len(tasks)}
+    yield json.dumps(answer)
 
 
 def _run_into(results: Future[list[Any]], model: LLMInteractive, tasks: list[dict[str, Any]]) -> None:
