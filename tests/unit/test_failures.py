@@ -1,0 +1,201 @@
+"""What a provider's failure means, from the openai client's real exceptions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from openai.types.chat import ChatCompletion
+
+from llm_interactive.errors import AccountError, LLMError, RateLimitError, RejectedError, TransientLLMError
+from llm_interactive.failures import Provider, translate, truncated
+
+OPENAI = Provider("OpenAI", "OPENAI_BASE_URL", "OPENAI_MODEL")
+AZURE = Provider("Azure OpenAI", "AZURE_RESOURCE_ENDPOINT", "AZURE_DEPLOYMENT_NAME")
+KEY = "sk-proj-Abc123Def456Ghi789"
+
+
+class Wire(httpx2.BaseTransport):
+    """Answers the next request with `outcome`, or breaks with it."""
+
+    outcome: httpx2.Response | httpx2.TransportError
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if isinstance(self.outcome, httpx2.TransportError):
+            raise self.outcome
+        return self.outcome
+
+
+WIRE = Wire()
+CLIENT = openai.OpenAI(
+    api_key=KEY, base_url="http://llm.test/v1", max_retries=0, http_client=httpx2.Client(transport=WIRE)
+)
+
+
+def raised(outcome: httpx2.Response | httpx2.TransportError) -> Exception:
+    """What the openai client raises when this comes over the wire."""
+    WIRE.outcome = outcome
+    with pytest.raises(openai.OpenAIError) as caught:
+        CLIENT.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hi"}])
+    return caught.value
+
+
+def answered(status: int, body: Any = None, headers: Mapping[str, str] | None = None) -> Exception:
+    """What the client raises when the provider answers so; `body` is JSON, or bytes as they are."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return raised(httpx2.Response(status, content=content, headers=dict(headers or {})))
+
+
+def error(message: str, code: str | None = None) -> dict[str, Any]:
+    return {"error": {"message": message, "type": "some_error", "param": None, "code": code}}
+
+
+@pytest.mark.parametrize(
+    ("exception", "kind", "words"),
+    [
+        (answered(401, error("Incorrect API key")), AccountError, ["API key", "401", "OPENAI_API_KEY"]),
+        (answered(403, error("Country not supported")), AccountError, ["denies access", "403"]),
+        (answered(404, error("No such model", "model_not_found")), AccountError, ["404", "OPENAI_MODEL"]),
+        (answered(404, b"<html>not found</html>"), AccountError, ["404", "OPENAI_BASE_URL"]),
+        (answered(429, error("Quota", "insufficient_quota")), AccountError, ["quota", "429", "billing"]),
+        (answered(429, error("Slow down", "rate_limit_exceeded")), RateLimitError, ["429", "Try again"]),
+        (answered(429, b"slow down"), RateLimitError, ["429"]),
+        (answered(408, error("Timeout")), TransientLLMError, ["408"]),
+        (answered(409, error("Conflict")), TransientLLMError, ["409"]),
+        (answered(500, error("Server error")), TransientLLMError, ["500"]),
+        (answered(502, b"<html>bad gateway</html>"), TransientLLMError, ["502"]),
+        (answered(503, error("Overloaded")), TransientLLMError, ["503"]),
+        (answered(529, error("Overloaded")), TransientLLMError, ["529"]),
+        (answered(400, error("Too many tokens", "context_length_exceeded")), RejectedError, ["too long", "Shorten"]),
+        (
+            answered(400, error("the request exceeds the available context size")),
+            RejectedError,
+            ["too long", "OPENAI_MODEL"],
+        ),
+        (answered(413, b"too large"), RejectedError, ["too long", "413"]),
+        (answered(400, error("Filtered", "content_filter")), RejectedError, ["content filter", "400"]),
+        (
+            answered(400, error("The response was filtered due to Azure's content management policy.")),
+            RejectedError,
+            ["content filter"],
+        ),
+        (answered(400, error("messages: at least one is needed")), RejectedError, ["400", "at least one is needed"]),
+        (answered(422, error("Wrong type")), RejectedError, ["422", "Wrong type"]),
+        (answered(400, b""), RejectedError, ["400"]),
+        (answered(400, {"error": "a bare string"}), RejectedError, ["400"]),
+        (answered(400, {"detail": "not OpenAI's form"}), RejectedError, ["400"]),
+        (answered(400, ["a", "list"]), RejectedError, ["400"]),
+        (answered(302, b"", {"Location": "http://elsewhere/"}), RejectedError, ["redirect", "OPENAI_BASE_URL"]),
+        (raised(httpx2.ConnectError("it broke")), TransientLLMError, ["cannot be reached", "OPENAI_BASE_URL"]),
+        (raised(httpx2.RemoteProtocolError("it broke")), TransientLLMError, ["cannot be reached"]),
+        (raised(httpx2.ConnectTimeout("it broke")), TransientLLMError, ["in time"]),
+        (raised(httpx2.ReadTimeout("it broke")), TransientLLMError, ["in time"]),
+        (
+            openai.APIResponseValidationError(httpx2.Response(200, request=httpx2.Request("POST", "http://x")), None),
+            TransientLLMError,
+            ["chat completion", "OPENAI_BASE_URL"],
+        ),
+    ],
+)
+def test_a_failure_has_its_kind_and_a_sentence_that_says_what_to_do(
+    exception: Exception, kind: type[LLMError], words: list[str]
+) -> None:
+    translated = translate(exception, OPENAI)
+    assert type(translated) is kind
+    assert [word for word in words if word not in translated.sentence] == []
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(401, ["Azure OpenAI"]), (404, ["AZURE_DEPLOYMENT_NAME", "AZURE_RESOURCE_ENDPOINT"]), (413, ["DEPLOYMENT_NAME"])],
+)
+def test_the_sentence_names_the_settings_of_the_provider_in_use(status: int, words: list[str]) -> None:
+    sentence = translate(answered(status, error("No")), AZURE).sentence
+    assert [word for word in words if word not in sentence] == []
+
+
+STATUSES = [400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 503]
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize(
+    ("message", "secret"),
+    [
+        (f"Incorrect API key provided: {KEY}. You can find yours at …", "Abc123"),
+        ("Incorrect API key provided: sk-proj-********i789.", "i789"),
+        ("Authentication failed for Bearer 0123456789abcdef0123456789abcdef", "0123456789abcdef"),
+    ],
+)
+def test_no_sentence_holds_a_part_of_a_key(status: int, message: str, secret: str) -> None:
+    assert secret not in translate(answered(status, error(message)), OPENAI).sentence
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_every_sentence_is_one_short_line(status: int) -> None:
+    sentence = translate(answered(status, error("first line\nsecond line " + "x" * 5000)), OPENAI).sentence
+    assert "\n" not in sentence
+    assert len(sentence) < 300
+
+
+def test_the_word_context_alone_is_no_sign_of_too_long_a_prompt() -> None:
+    refused = translate(answered(400, error("logprobs are not supported in this context")), OPENAI)
+    assert "too long" not in refused.sentence
+
+
+def test_the_providers_id_of_the_request_is_kept_for_the_log() -> None:
+    exception = answered(400, error("No"), {"x-request-id": "req-1"})
+    assert translate(exception, OPENAI).request_id == "req-1"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "0.5"}, 0.5),
+        ({"Retry-After-Ms": "1500"}, 1.5),
+        ({"Retry-After-Ms": "1500", "Retry-After": "2"}, 1.5),
+        ({"Retry-After": "-3"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "nan"}, None),
+    ],
+)
+def test_the_time_that_the_provider_asks_to_wait_is_kept(
+    status: int, headers: dict[str, str], seconds: float | None
+) -> None:
+    translated = translate(answered(status, error("Later"), headers), OPENAI)
+    assert isinstance(translated, TransientLLMError)
+    assert translated.retry_after == seconds
+
+
+def completion(**choice: Any) -> ChatCompletion:
+    """A completion of one choice without text, but for what `choice` says."""
+    message = {"role": "assistant", "content": None, **choice.pop("message", {})}
+    whole = {"index": 0, "finish_reason": "stop", "message": message, **choice}
+    return ChatCompletion.model_validate(
+        {"id": "1", "created": 1, "model": "m", "object": "chat.completion", "choices": [whole]}
+    )
+
+
+TOOL_CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    ("without_text", "words"),
+    [
+        (completion(), "empty"),
+        (completion(message={"refusal": "I can't help\nwith that."}), "refused: I can't help with that."),
+        (completion(finish_reason="content_filter"), "content filter"),
+        (completion(finish_reason="length"), "MAX_TOKENS"),
+        (completion(message={"tool_calls": [TOOL_CALL]}), "tool"),
+        (completion().model_copy(update={"choices": []}), "without any reply"),
+    ],
+)
+def test_a_completion_without_text_says_why(without_text: ChatCompletion, words: str) -> None:
+    assert words in truncated(without_text, OPENAI)

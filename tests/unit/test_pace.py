@@ -1,0 +1,154 @@
+"""The common pace of all callers, on times that the tests make up."""
+
+from __future__ import annotations
+
+import pytest
+
+from llm_interactive.pace import Pace
+
+NOW = 1_000_000.0
+"""Any moment: `time.monotonic()` begins anywhere."""
+
+
+def run(pace: Pace, start: float, seconds: float, per_second: float) -> float:
+    """Let calls go through for a while at a steady rate; gives the moment after the last."""
+    count = round(seconds * per_second)
+    for number in range(count):
+        pace.started(start + number / per_second)
+        pace.succeeded(start + number / per_second)
+    return start + seconds
+
+
+def gap(pace: Pace, now: float) -> float:
+    """Seconds between two calls that start as soon as they may."""
+    pace.started(now)
+    return pace.wait(now)
+
+
+def rate_after_limit(per_second: float) -> tuple[Pace, float]:
+    """A pace that met a limit while calls went through at a steady rate, and the moment when its pause ends."""
+    pace = Pace()
+    now = run(pace, NOW, 20, per_second)
+    pause = pace.limited(now, None)
+    return pace, now + pause
+
+
+def test_without_a_limit_nobody_waits() -> None:
+    pace = Pace()
+    run(pace, NOW, 20, per_second=50)
+    assert pace.wait(NOW + 20) <= 0
+
+
+def test_any_number_of_calls_may_start_at_once() -> None:
+    pace = Pace()
+    for _ in range(1000):
+        pace.started(NOW)
+    assert pace.wait(NOW) <= 0
+
+
+@pytest.mark.parametrize("seconds", [0.25, 7.0, 30.0])
+def test_all_pause_for_as_long_as_the_provider_asked(seconds: float) -> None:
+    pace = Pace()
+    assert pace.limited(NOW, seconds) == seconds
+    assert pace.wait(NOW) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("seconds", [1e5, 1_795_372_439.0, 1e12])
+def test_an_absurd_wish_of_the_provider_does_not_stop_everybody_for_hours(seconds: float) -> None:
+    pace = Pace()
+    pace.limited(NOW, seconds)
+    assert pace.wait(NOW) <= 3600
+
+
+def test_the_pause_ends() -> None:
+    pace = Pace()
+    pace.limited(NOW, 7.0)
+    assert pace.wait(NOW + 7.001) <= 0
+
+
+def test_without_a_wish_of_the_provider_the_first_pause_is_short() -> None:
+    assert 0 < Pace().limited(NOW, None) <= 1.0
+
+
+def limits_in_a_row(count: int) -> list[float]:
+    """The pauses of limits of which each comes right after the pause before."""
+    pace = Pace()
+    now, pauses = NOW, []
+    for _ in range(count):
+        pauses.append(pace.limited(now, None))
+        now += pauses[-1] + 0.01
+    return pauses
+
+
+def test_the_pause_doubles_while_the_limit_goes_on() -> None:
+    first, *others = limits_in_a_row(4)
+    assert others == [2 * first, 4 * first, 8 * first]
+
+
+def test_the_pause_does_not_grow_for_ever() -> None:
+    assert limits_in_a_row(20)[-1] <= 60
+
+
+def test_a_call_that_goes_through_ends_the_doubling() -> None:
+    pace = Pace()
+    first = pace.limited(NOW, None)
+    pace.succeeded(NOW + 2)
+    assert pace.limited(NOW + 3, None) == first
+
+
+def test_calls_that_meet_the_same_limit_make_the_pause_no_longer() -> None:
+    pace = Pace()
+    pace.limited(NOW, 2.0)
+    for _ in range(30):
+        pace.limited(NOW + 0.5, 2.0)
+    assert pace.wait(NOW + 0.5) == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("per_second", [2.0, 10.0, 200.0])
+def test_after_the_pause_calls_start_a_little_slower_than_they_went_through(per_second: float) -> None:
+    pace, now = rate_after_limit(per_second)
+    assert 1 / per_second < gap(pace, now) < 1.6 / per_second
+
+
+def test_the_rate_falls_with_every_further_limit() -> None:
+    pace, now = rate_after_limit(10.0)
+    before = gap(pace, now)
+    now += 1 + pace.limited(now + 1, 1.0)
+    assert gap(pace, now) > before
+
+
+def test_even_the_slowest_pace_starts_a_call_within_ten_seconds() -> None:
+    pace, now = rate_after_limit(10.0)
+    for _ in range(50):
+        now += pace.limited(now, 0.0) + 0.01
+    assert gap(pace, now) <= 10
+
+
+def test_the_rate_grows_again_while_calls_go_through() -> None:
+    pace, now = rate_after_limit(10.0)
+    before = gap(pace, now)
+    now = run(pace, now + before, 10, per_second=8)
+    now += max(0.0, pace.wait(now))
+    assert gap(pace, now) < before
+
+
+def test_the_rate_grows_slowly() -> None:
+    pace, now = rate_after_limit(10.0)
+    before = gap(pace, now)
+    now = run(pace, now + before, 10, per_second=8)
+    now += max(0.0, pace.wait(now))
+    assert gap(pace, now) > before / 3
+
+
+@pytest.mark.parametrize(("seconds", "paced"), [(30.0, True), (61.0, False)])
+def test_a_minute_without_another_limit_lifts_it(seconds: float, paced: bool) -> None:
+    pace, now = rate_after_limit(2.0)
+    pace.wait(now + seconds)
+    assert (gap(pace, now + seconds) > 0) is paced
+
+
+def test_a_lifted_limit_can_come_back() -> None:
+    pace, now = rate_after_limit(10.0)
+    pace.wait(now + 61)
+    pace.limited(now + 61, 3.0)
+    assert pace.wait(now + 61) == pytest.approx(3.0)

@@ -1,0 +1,318 @@
+"""What survives a restart, on real SQLite files."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from llm_interactive.llm import Reply
+from llm_interactive.store import Answered, Store, fingerprint
+
+Open = Callable[[], Store]
+
+P, Q = "1.1795372439", "2.1795372439"
+REPLY = Reply(("Sarcastic", "Not Sarcastic"), prompt_tokens=7, completion_tokens=3)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "store.db"
+
+
+@pytest.fixture
+def opened(file: Path) -> Iterator[Callable[..., Store]]:
+    """Opens stores on one file and closes them at the end."""
+    stores: list[Store] = []
+
+    def open_store(reply_ttl: float = 24, path: Path = file) -> Store:
+        stores.append(Store(f"sqlite:///{path}", reply_ttl))
+        return stores[-1]
+
+    yield open_store
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(opened: Open) -> Store:
+    return opened()
+
+
+def test_a_new_project_has_no_prompt(store: Store) -> None:
+    assert store.prompt(P) is None
+
+
+def test_the_current_prompt_is_the_last_one_saved(store: Store) -> None:
+    for text in ("first", "second"):
+        store.save_prompt(P, text)
+    assert store.prompt(P) == "second"
+
+
+def test_an_earlier_prompt_can_be_the_current_one_again(store: Store) -> None:
+    for text in ("first", "second", "first"):
+        store.save_prompt(P, text)
+    assert store.prompt(P) == "first"
+
+
+def test_projects_are_known_by_id_and_creation(store: Store) -> None:
+    store.save_prompt("1.1000", "of the old Label Studio")
+    assert store.prompt("1.2000") is None
+
+
+@pytest.mark.parametrize("text", ["Grüße 👋\nline two", 'it\'s "quoted" %s :name; DROP TABLE prompts', "x" * 100_000])
+def test_a_prompt_comes_back_as_it_was(store: Store, text: str) -> None:
+    store.save_prompt(P, text)
+    assert store.prompt(P) == text
+
+
+def test_a_new_project_has_no_params(store: Store) -> None:
+    assert store.params(P) == {}
+
+
+def test_params_are_replaced_as_a_whole(store: Store) -> None:
+    store.save_params(P, {"openai_model": "gpt-4o", "temperature": 0.1})
+    store.save_params(P, {"openai_model": "gpt-4"})
+    assert store.params(P) == {"openai_model": "gpt-4"}
+
+
+def test_versions_are_listed_newest_first(store: Store) -> None:
+    for version in ("m/1", "m/2", "m/3"):
+        store.save_version(P, version)
+    assert store.versions(P) == ["m/3", "m/2", "m/1"]
+
+
+def test_a_version_that_comes_again_is_the_newest_and_listed_once(store: Store) -> None:
+    for version in ("m/1", "m/2", "m/1"):
+        store.save_version(P, version)
+    assert store.versions(P) == ["m/1", "m/2"]
+
+
+def test_versions_are_the_projects_own(store: Store) -> None:
+    store.save_version(P, "m/1")
+    assert store.versions(Q) == []
+
+
+def test_a_reply_is_found_by_its_key(store: Store) -> None:
+    store.save_reply("a", REPLY)
+    assert store.replies(["a", "b"]) == {"a": REPLY}
+
+
+def test_a_later_reply_under_the_same_key_replaces_it(store: Store) -> None:
+    store.save_reply("a", Reply(("old",)))
+    store.save_reply("a", REPLY)
+    assert store.replies(["a"]) == {"a": REPLY}
+
+
+def test_thousands_of_replies_are_found_at_once(store: Store) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda number: store.save_reply(str(number), Reply((f"r{number}",))), range(2000)))
+    found = store.replies(str(number) for number in range(3000))
+    assert found == {str(number): Reply((f"r{number}",)) for number in range(2000)}
+
+
+def test_a_reply_that_a_database_cannot_hold_as_text_does_no_harm(store: Store) -> None:
+    store.save_reply("a", Reply(("half a pair \ud83d and a \x00",)))
+    store.save_reply("b", REPLY)
+    assert store.replies(["b"]) == {"b": REPLY}
+
+
+def age(file: Path, hours: float) -> None:
+    """Make all replies in `file` older."""
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE replies SET created_at = created_at - ?", (hours * 3600,))
+    connection.close()
+
+
+@pytest.mark.parametrize(("hours", "found"), [(1.9, True), (2.1, False)])
+def test_a_reply_is_kept_for_its_time_to_live(
+    opened: Callable[..., Store], file: Path, hours: float, found: bool
+) -> None:
+    store = opened(reply_ttl=2)
+    store.save_reply("a", REPLY)
+    age(file, hours)
+    assert ("a" in store.replies(["a"])) is found
+
+
+def test_no_time_to_live_keeps_no_reply(opened: Callable[..., Store]) -> None:
+    opened(reply_ttl=0).save_reply("a", REPLY)
+    assert opened(reply_ttl=24).replies(["a"]) == {}
+
+
+def test_no_time_to_live_reads_no_reply(opened: Callable[..., Store]) -> None:
+    opened(reply_ttl=24).save_reply("a", REPLY)
+    assert opened(reply_ttl=0).replies(["a"]) == {}
+
+
+def test_a_task_that_was_never_answered_is_not_known(store: Store) -> None:
+    assert store.answered(P, ["1"]) == {}
+
+
+def test_what_a_task_was_answered_is_remembered_as_hashes(store: Store) -> None:
+    store.save_answered(P, {"1": "prompt"}, {"1": ["a", "b"]})
+    assert store.answered(P, ["1", "2"]) == {"1": Answered(fingerprint("prompt"), (fingerprint("a"), fingerprint("b")))}
+
+
+def test_all_replies_ever_given_to_a_task_are_remembered_with_the_last_prompt(store: Store) -> None:
+    store.save_answered(P, {"1": "first prompt"}, {"1": ["a"]})
+    store.save_answered(P, {"1": "second prompt"}, {"1": ["b"]})
+    assert store.answered(P, ["1"])["1"] == Answered(fingerprint("second prompt"), (fingerprint("a"), fingerprint("b")))
+
+
+def test_answers_are_the_projects_own(store: Store) -> None:
+    store.save_answered(P, {"1": "prompt"}, {"1": ["a"]})
+    assert store.answered(Q, ["1"]) == {}
+
+
+def test_neither_prompt_nor_reply_of_an_answer_stands_in_the_file(store: Store, file: Path) -> None:
+    store.save_answered(P, {"1": "a private prompt"}, {"1": ["a private reply"]})
+    written = b"".join(path.read_bytes() for path in file.parent.iterdir())
+    assert b"private" not in written
+
+
+def test_a_text_is_known_again_whatever_space_surrounds_it() -> None:
+    assert fingerprint(" text\n") == fingerprint("text") != fingerprint("Text")
+
+
+def test_everything_survives_a_restart(opened: Open) -> None:
+    before = opened()
+    before.save_prompt(P, "prompt")
+    before.save_params(P, {"temperature": 0.1})
+    before.save_version(P, "m/1")
+    before.save_reply("a", REPLY)
+    before.save_answered(P, {"1": "prompt"}, {"1": ["a"]})
+    before.close()
+    after = opened()
+    kept = (after.prompt(P), after.params(P), after.versions(P), after.replies(["a"]), list(after.answered(P, ["1"])))
+    assert kept == ("prompt", {"temperature": 0.1}, ["m/1"], {"a": REPLY}, ["1"])
+
+
+def test_two_stores_on_one_file_see_each_others_writes_at_once(opened: Open) -> None:
+    one, other = opened(), opened()
+    seen: list[str | None] = []
+    for number in range(20):
+        writer, reader = (one, other) if number % 2 else (other, one)
+        writer.save_prompt(P, f"prompt {number}")
+        seen.append(reader.prompt(P))
+    assert seen == [f"prompt {number}" for number in range(20)]
+
+
+def test_two_stores_on_one_file_write_at_the_same_time(opened: Open) -> None:
+    stores = [opened(), opened()]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: stores[n % 2].save_reply(str(n), REPLY), range(400)))
+    assert len(stores[0].replies(map(str, range(400)))) == 400
+
+
+def test_many_stores_can_be_made_on_one_new_file_at_once(opened: Open) -> None:
+    together = threading.Barrier(8)
+
+    def open_and_write(number: int) -> tuple[str | None, str | None]:
+        together.wait()
+        store = opened()
+        failure = store.failure
+        store.save_prompt(str(number), "prompt")
+        return failure, store.prompt(str(number))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(open_and_write, range(8))) == {(None, "prompt")}
+
+
+def test_only_its_owner_may_read_the_files(store: Store, file: Path) -> None:
+    store.save_prompt(P, "private")
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in file.parent.iterdir()}
+    assert set(modes.values()) == {0o600}, modes
+
+
+def test_a_healthy_database_has_no_failure(store: Store) -> None:
+    store.save_prompt(P, "prompt")
+    assert store.failure is None
+
+
+def make_read_only(path: Path) -> None:
+    """Let the database at `path` refuse every insert; modes of files do not bind tests that run as root."""
+    refuse = "BEGIN SELECT RAISE(FAIL, 'attempt to write a readonly database'); END"
+    with sqlite3.connect(path) as connection:
+        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            connection.execute(f"CREATE TRIGGER no_{table} BEFORE INSERT ON {table} {refuse}")
+    connection.close()
+
+
+@pytest.fixture(params=["no-database", "a-folder", "no-folder", "read-only"])
+def broken(request: pytest.FixtureRequest, opened: Callable[..., Store], tmp_path: Path) -> Store:
+    """A store whose database cannot be written."""
+    path = tmp_path / "broken"
+    if request.param == "no-database":
+        path.write_bytes(b"this is no database" * 1000)
+    elif request.param == "a-folder":
+        path.mkdir()
+    elif request.param == "no-folder":
+        path.write_text("in the way of a folder")
+        path = path / "store.db"
+    else:
+        opened(path=path).close()
+        make_read_only(path)
+    return opened(path=path)
+
+
+def test_a_broken_database_fails_no_write(broken: Store) -> None:
+    broken.save_prompt(P, "prompt")
+    broken.save_params(P, {"temperature": 0.1})
+    broken.save_version(P, "m/1")
+    broken.save_reply("a", REPLY)
+    broken.save_answered(P, {"1": "prompt"}, {"1": ["a"]})
+    assert broken.failure
+
+
+def test_a_broken_database_fails_no_read(broken: Store) -> None:
+    found = (broken.prompt(P), broken.params(P), broken.versions(P), broken.replies(["a"]), broken.answered(P, ["1"]))
+    assert found == (None, {}, [], {}, {})
+
+
+def test_a_failed_write_is_told_until_an_access_succeeds(store: Store, file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        connection.execute("ALTER TABLE prompts RENAME TO gone")
+        store.save_prompt(P, "lost")
+        failed = store.failure
+        connection.execute("ALTER TABLE gone RENAME TO prompts")
+    connection.close()
+    store.save_prompt(P, "kept")
+    assert (failed is not None, store.prompt(P), store.failure) == (True, "kept", None)
+
+
+def test_a_database_that_comes_up_after_the_start_is_used(opened: Callable[..., Store], tmp_path: Path) -> None:
+    in_the_way = tmp_path / "late"
+    in_the_way.write_text("in the way of a folder")
+    store = opened(path=in_the_way / "store.db")
+    in_the_way.unlink()
+    in_the_way.mkdir()
+    store.save_prompt(P, "prompt")
+    assert store.prompt(P) == "prompt"
+
+
+def ends(work: Callable[[], None]) -> bool:
+    """Whether `work` ends at all."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(timeout=2)
+    return not thread.is_alive()
+
+
+def test_a_write_after_the_end_waits_for_nobody(store: Store) -> None:
+    store.close()
+    assert ends(lambda: store.save_reply("a", REPLY))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_text_that_no_database_can_hold_does_not_stop_the_store(store: Store) -> None:
+    def work() -> None:
+        store.save_prompt(P, "half a pair \ud83d")
+        store.save_prompt(Q, "prompt")
+
+    assert ends(work)
+    assert store.prompt(Q) == "prompt"
