@@ -1,0 +1,1 @@
+"""One command that shows the whole product: a small LLM, Label Studio and this backend, all on loopback."""
