@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,34 +13,18 @@ from label_studio_ml.model import LabelStudioMLBase
 
 from llm_interactive import services as process_services
 from llm_interactive.answers import Prediction, build_prediction, model_version, shown_failure, unchanged
-from llm_interactive.content import build_messages
+from llm_interactive.batch import Batch
+from llm_interactive.edits import answered_by_prediction, is_only_an_edit
 from llm_interactive.errors import BackendError, PromptError
-from llm_interactive.labeling import Label, Labeling, parse_labeling_config
-from llm_interactive.llm import ChatRequest, Reply
+from llm_interactive.labeling import Labeling, parse_labeling_config
+from llm_interactive.llm import Reply
 from llm_interactive.metrics import Origin
-from llm_interactive.prompts import prompt_in, prompt_of_task, responses_in
+from llm_interactive.prompts import prompt_in, responses_in
+from llm_interactive.questions import Question, Task, ask_about, batch_prompt, interactive_prompt
 from llm_interactive.services import Services
 from llm_interactive.settings import ProjectParams, Settings
-from llm_interactive.store import Answered, fingerprint
 
 log = logging.getLogger("llm_interactive")
-
-Task = Mapping[str, Any]
-"""A task as Label Studio sends it: id, data, and its annotations, predictions and drafts."""
-
-_NO_PROMPT = (
-    "There is no prompt yet. Type one into the prompt field of a task and press Shift+Enter, or set DEFAULT_PROMPT."
-)
-
-
-@dataclass(frozen=True)
-class _Question:
-    """A task with everything that its answer needs."""
-
-    task: str
-    prompt: str
-    labels: list[Label]
-    request: ChatRequest
 
 
 class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is untyped
@@ -74,7 +58,7 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
     @property
     def model_version(self) -> str:
         """Name of what a batch's predictions are made by, now."""
-        return self._version_of(self._project_prompt() or self.settings.default_prompt)
+        return self._version_of(self.services.store.prompt(self.project))
 
     def get(self, key: str) -> Any:
         """`model_version` under the name by which label-studio-ml 2.x asks for it."""
@@ -97,6 +81,7 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
 
         Raises:
             LabelingConfigError: the config lacks a role.
+            PromptError: no task has a prompt, or none can fill it.
             BackendError: an annotator waits and the labeling config has no field to show the failure in.
         """
         if context and isinstance(context.get("result"), list):
@@ -116,7 +101,10 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
 
     def _answer_annotator(self, task: Task, regions: Sequence[Any]) -> Prediction:
         prompt = prompt_in(regions, self.labeling)
-        if self._is_only_an_edit(task, prompt, regions):
+        task_id = str(task.get("id"))
+        last = self.services.store.answered(self.project, [task_id]).get(task_id)
+        last = last or answered_by_prediction(task, self.labeling)
+        if is_only_an_edit(prompt, responses_in(regions, self.labeling), last):
             return unchanged(self.model_version)
         try:
             return self._ask_now(task, prompt)
@@ -128,91 +116,57 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
                 raise
             return shown_failure(error, self.labeling, self.model_version)
 
-    def _ask_now(self, task: Task, typed_prompt: str | None) -> Prediction:
-        prompt = typed_prompt or prompt_of_task(task, self.labeling) or self._project_prompt()
-        question = self._question(task, prompt or self.settings.default_prompt)
-        if typed_prompt:
-            self.services.store.save_prompt(self.project, typed_prompt)
-        version = self._version_of(question.prompt)
-        origin = self._origin(version)
-        reply = self.services.replies.ask_now(question.request, self.settings.predict_deadline, origin)
+    def _ask_now(self, task: Task, typed: str | None) -> Prediction:
+        store, settings = self.services.store, self.settings
+        prompt = interactive_prompt(task, typed, store.prompt(self.project), self.labeling, settings)
+        question = ask_about(task, prompt, self.labeling, settings)
+        if typed:
+            store.save_prompt(self.project, typed)
+        version = self._version_of(prompt)
+        reply = self.services.replies.ask_now(question.request, settings.predict_deadline, self._origin(version))
         self._remember([(question, reply)])
-        self.services.metrics.tasks(origin, "interactive", done=1)
+        self.services.metrics.tasks(self._origin(version), "interactive", done=1)
         return self._prediction(question, reply, version)
 
-    def _is_only_an_edit(self, task: Task, prompt: str | None, regions: Sequence[Any]) -> bool:
-        """Whether the annotator wrote a response by hand instead of asking; Label Studio's page tells no difference.
-
-        It is one if the prompt is the one answered last for this task and a response is not among those given.
-        """
-        responses = responses_in(regions, self.labeling)
-        if not responses or prompt is None:
-            return bool(responses)
-        last = self.services.store.answered(self.project, [str(task.get("id"))]).get(str(task.get("id")))
-        last = last or self._answered_by_prediction(task)
-        if last is None or last.prompt != fingerprint(prompt):
-            return False
-        return any(fingerprint(response) not in last.replies for response in responses)
-
-    def _answered_by_prediction(self, task: Task) -> Answered | None:
-        for prediction in task.get("predictions") or []:
-            result = prediction.get("result") if isinstance(prediction, Mapping) else None
-            if isinstance(result, list) and (prompt := prompt_in(result, self.labeling)):
-                return Answered(fingerprint(prompt), tuple(map(fingerprint, responses_in(result, self.labeling))))
-        return None
-
     def _answer_batch(self, tasks: Sequence[Task]) -> list[Any]:
-        project_prompt = self._project_prompt()
-        version = self._version_of(project_prompt or self.settings.default_prompt)
-        questions = [self._question_or_error(task, project_prompt) for task in tasks]
-        if questions and all(isinstance(question, PromptError) for question in questions):
-            raise questions[0]  # type: ignore[misc]
-        asked = [question for question in questions if isinstance(question, _Question)]
-        origin = self._origin(version)
-        replies = self.services.replies.ask_all([q.request for q in asked], self.settings.predict_deadline, origin)
-        self._remember([(q, reply) for q, reply in zip(asked, replies, strict=True) if isinstance(reply, Reply)])
-        outcomes = iter(replies)
-        entries = [self._entry(q, next(outcomes) if isinstance(q, _Question) else q, version) for q in questions]
-        self._report(entries, origin)
+        ends = time.monotonic() + self.settings.predict_deadline
+        project_prompt = self.services.store.prompt(self.project)
+        version = self._version_of(project_prompt)
+        batch = self.services.replies.begin(self._origin(version), len(tasks), self.settings.predict_deadline)
+        questions = self._ask_all(tasks, project_prompt, batch)
+        outcomes = batch.outcomes(ends - time.monotonic())
+        answered = [(questions[n], outcome) for n, outcome in enumerate(outcomes) if isinstance(outcome, Reply)]
+        self._remember(answered)
+        entries = [self._entry(questions.get(n), outcome, version) for n, outcome in enumerate(outcomes)]
+        self._report(entries, self._origin(version))
+        if outcomes and all(isinstance(outcome, PromptError) for outcome in outcomes):
+            raise outcomes[0]  # type: ignore[misc]
         return entries
 
-    def _entry(self, question: _Question | BackendError, outcome: Reply | BackendError, version: str) -> dict[str, Any]:
-        if isinstance(question, BackendError):
-            return {"error": question.sentence}
-        if isinstance(outcome, BackendError):
-            return {"error": outcome.sentence}
+    def _ask_all(self, tasks: Sequence[Task], project_prompt: str | None, batch: Batch) -> dict[int, Question]:
+        """The questions about `tasks` by number, asked; tasks that make none are settled."""
+        questions: dict[int, Question] = {}
+        for number, task in enumerate(tasks):
+            try:
+                prompt = batch_prompt(task, project_prompt, self.labeling, self.settings)
+                questions[number] = ask_about(task, prompt, self.labeling, self.settings)
+            except BackendError as error:
+                batch.settle(number, error)
+        batch.add({number: question.request for number, question in questions.items()})
+        return questions
+
+    def _entry(self, question: Question | None, outcome: Reply | BackendError, version: str) -> dict[str, Any]:
+        if isinstance(outcome, BackendError) or question is None:
+            return {"error": str(outcome)}
         try:
             return self._prediction(question, outcome, version)
         except BackendError as error:
             return {"error": error.sentence}
 
-    def _question_or_error(self, task: Task, project_prompt: str | None) -> _Question | BackendError:
-        try:
-            own = None if project_prompt else prompt_of_task(task, self.labeling)
-            return self._question(task, project_prompt or own or self.settings.default_prompt)
-        except BackendError as error:
-            return error
-
-    def _question(self, task: Task, prompt: str | None) -> _Question:
-        if not prompt:
-            raise PromptError(_NO_PROMPT)
-        data = task.get("data")
-        data = data if isinstance(data, Mapping) else {}
-        labels = self.labeling.labels(data)
-        settings = self.settings
-        request = ChatRequest(
-            model=settings.model,
-            messages=build_messages(data, prompt, labels, self.labeling, settings),
-            temperature=settings.temperature,
-            num_responses=settings.num_responses,
-            max_tokens=settings.max_tokens,
-        )
-        return _Question(str(task.get("id")), prompt, labels, request)
-
-    def _prediction(self, question: _Question, reply: Reply, version: str) -> Prediction:
+    def _prediction(self, question: Question, reply: Reply, version: str) -> Prediction:
         return build_prediction(reply.texts, question.prompt, question.labels, self.labeling, version)
 
-    def _remember(self, answers: Sequence[tuple[_Question, Reply]]) -> None:
+    def _remember(self, answers: Sequence[tuple[Question, Reply]]) -> None:
         self.services.store.save_answered(
             self.project,
             prompts={question.task: question.prompt for question, _ in answers},
@@ -227,11 +181,8 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
             self.services.activity.error(self.project, sentence, count)
             log.warning("Project %s: %d of %d tasks failed: %s", self.project, count, len(entries), sentence)
 
-    def _project_prompt(self) -> str | None:
-        return self.services.store.prompt(self.project)
-
     def _origin(self, version: str) -> Origin:
         return Origin(self.project, version)
 
     def _version_of(self, prompt: str | None) -> str:
-        return model_version(prompt, self.labeling, self.settings)
+        return model_version(prompt or self.settings.default_prompt, self.labeling, self.settings)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
 
 from llm_interactive.activity import Activity
 from llm_interactive.dispatcher import Ask, Dispatcher
@@ -15,6 +18,74 @@ from llm_interactive.store import Store
 
 BACKGROUND_SECONDS = 3600.0
 """How long a batch's calls may go on after its answer; their replies wait in the store."""
+
+
+_GRACE = 1.0
+
+
+class Batch:
+    """The tasks of one request on their way, by their number in it. Safe for threads.
+
+    Requests are added as soon as they are ready. Their outcomes are counted (for /status) even after `outcomes` has
+    given up on them.
+    """
+
+    def __init__(self, origin: Origin, total: int, ask: Callable[[Batch, Mapping[int, ChatRequest]], None]) -> None:
+        self.origin = origin
+        self.total = total
+        self.from_store = self.done = self.failed = 0
+        self._ask = ask
+        self._started = time.monotonic()
+        self._outcomes: list[Reply | BackendError | None] = [None] * total
+        self._changed = threading.Condition()
+
+    @property
+    def left(self) -> int:
+        """Tasks without an outcome yet."""
+        return self.total - self.from_store - self.done - self.failed
+
+    def add(self, requests: Mapping[int, ChatRequest]) -> None:
+        """Ask for the replies to `requests`, which belong to the tasks of these numbers."""
+        self._ask(self, requests)
+
+    def settle(self, number: int, outcome: Reply | BackendError, *, from_store: bool = False) -> None:
+        """Note the outcome of a task."""
+        with self._changed:
+            self._outcomes[number] = outcome
+            if from_store:
+                self.from_store += 1
+            elif isinstance(outcome, Reply):
+                self.done += 1
+            else:
+                self.failed += 1
+            if self.left <= 0:
+                self._changed.notify_all()
+
+    def outcomes(self, seconds: float) -> list[Reply | BackendError]:
+        """For each task its reply, or why there is none; waits for `seconds` at most.
+
+        What is not there by then goes on in the background, and the next batch finds it in the store.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self.left <= 0, timeout=max(0.0, seconds))
+            late = DeadlineError("No reply in time; it is still awaited. Retrieve predictions again in a moment.")
+            return [outcome or late for outcome in self._outcomes]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The counts, with `seconds_left` estimated from the pace so far (None before the first outcome)."""
+        elapsed = time.monotonic() - self._started
+        finished = self.done + self.failed
+        return {
+            "project": self.origin.project,
+            "model_version": self.origin.model_version,
+            "tasks": self.total,
+            "from_store": self.from_store,
+            "done": self.done,
+            "failed": self.failed,
+            "left": self.left,
+            "seconds": round(elapsed, 1),
+            "seconds_left": round(elapsed / finished * self.left, 1) if finished else None,
+        }
 
 
 class Replies:
@@ -45,30 +116,30 @@ class Replies:
         """
         [future] = self._dispatcher.submit([(None, self._call(request, origin, None))], seconds=seconds, urgent=True)
         try:
-            return future.result(timeout=seconds)
+            # The dispatcher itself ends the call in time and knows what kept it; this is for when it is too busy to.
+            return future.result(timeout=seconds + _GRACE)
         except TimeoutError:
             raise DeadlineError(f"The model did not reply within {seconds:g} seconds. Try again.") from None
 
-    def ask_all(self, requests: Sequence[ChatRequest], seconds: float, origin: Origin) -> list[Reply | BackendError]:
-        """For each request its reply, or why there is none; takes at most `seconds`.
+    def begin(self, origin: Origin, total: int, seconds: float) -> Batch:
+        """A batch of `total` tasks whose answer is due in `seconds`."""
+        batch = Batch(origin, total, partial(self._ask_for, max(seconds, BACKGROUND_SECONDS)))
+        self._activity.begin(batch)
+        return batch
 
-        What is not there by then goes on in the background, and the next `ask_all` finds it in the store.
-        """
-        ends = time.monotonic() + seconds
-        keys = [request.key(self._client.endpoint) for request in requests]
-        paid = self._store.replies(keys)
-        missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in paid}
-        calls = [(key, self._call(request, origin, key)) for key, request in missing.items()]
-        spared = len(requests) - len(missing)
-        self._metrics.from_store(origin, spared)
-        batch = self._activity.begin(origin, len(requests), spared)
-        futures = self._dispatcher.submit(calls, seconds=max(seconds, BACKGROUND_SECONDS))
-        for future in futures:
-            future.add_done_callback(batch.note)
-        wait(futures, timeout=max(0.0, ends - time.monotonic()))
-        late = DeadlineError(f"No reply within {seconds:g} seconds; it is still awaited. Retrieve predictions again.")
-        outcomes = {key: _outcome(future, late) for key, future in zip(missing, futures, strict=True)}
-        return [paid.get(key) or outcomes[key] for key in keys]
+    def _ask_for(self, seconds: float, batch: Batch, requests: Mapping[int, ChatRequest]) -> None:
+        numbers: dict[str, list[int]] = {}
+        for number, request in requests.items():
+            numbers.setdefault(request.key(self._client.endpoint), []).append(number)
+        paid = self._store.replies(numbers)
+        for key, reply in paid.items():
+            for number in numbers[key]:
+                batch.settle(number, reply, from_store=True)
+        self._metrics.from_store(batch.origin, sum(len(numbers[key]) for key in paid))
+        missing = [key for key in numbers if key not in paid]
+        calls = [(key, self._call(requests[numbers[key][0]], batch.origin, key)) for key in missing]
+        for key, future in zip(missing, self._dispatcher.submit(calls, seconds=seconds), strict=True):
+            future.add_done_callback(partial(_settle, batch, numbers[key]))
 
     def _call(self, request: ChatRequest, origin: Origin, key: str | None) -> Ask:
         def ask(seconds: float) -> Reply:
@@ -91,8 +162,7 @@ class Replies:
         return reply
 
 
-def _outcome(future: Future[Reply], late: DeadlineError) -> Reply | BackendError:
-    if not future.done():
-        return late
+def _settle(batch: Batch, numbers: list[int], future: Future[Reply]) -> None:
     error = future.exception()
-    return error if isinstance(error, BackendError) else future.result()
+    for number in numbers:
+        batch.settle(number, error if isinstance(error, BackendError) else future.result())

@@ -140,11 +140,14 @@ class Dispatcher:
                     self._rest(self._paused[0][0] - now if self._paused else None)
                     continue
                 wait = self._pace.wait(now)
-                if wait > 0:
-                    self._rest(wait)
-                    continue
-                self._pace.started(now)
-                return self._next()
+                if wait <= 0:
+                    self._pace.started(now)
+                    return self._next()
+                # Nobody who waits is kept longer than agreed, not even by the pace.
+                left = self._urgent[0].ends - now if self._urgent else wait
+                if left <= 0:
+                    return self._next()
+                self._rest(min(wait, left))
         return None
 
     def _rest(self, seconds: float | None) -> None:

@@ -1,0 +1,32 @@
+"""Telling an annotator's own words from a question: Label Studio's page sends the same request for both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llm_interactive.labeling import Labeling
+from llm_interactive.prompts import prompt_in, responses_in
+from llm_interactive.store import Answered, fingerprint
+
+
+def is_only_an_edit(prompt: str | None, responses: Sequence[str], last: Answered | None) -> bool:
+    """Whether the annotator wrote a response by hand instead of asking.
+
+    It is so if the prompt is the one that was answered last for this task, and a response is not among the replies
+    given to it. A response without any prompt is by hand, too.
+    """
+    if not responses or prompt is None:
+        return bool(responses)
+    if last is None or last.prompt != fingerprint(prompt):
+        return False
+    return any(fingerprint(response) not in last.replies for response in responses)
+
+
+def answered_by_prediction(task: Mapping[str, Any], labeling: Labeling) -> Answered | None:
+    """The last answer to a task as its stored predictions have it."""
+    for prediction in task.get("predictions") or []:
+        result = prediction.get("result") if isinstance(prediction, Mapping) else None
+        if isinstance(result, list) and (prompt := prompt_in(result, labeling)):
+            return Answered(fingerprint(prompt), tuple(map(fingerprint, responses_in(result, labeling))))
+    return None
