@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from label_studio_ml.model import LabelStudioMLBase
@@ -15,7 +15,7 @@ from llm_interactive import services as process_services
 from llm_interactive.answers import Prediction, build_prediction, model_version, shown_failure, unchanged
 from llm_interactive.batch import Batch
 from llm_interactive.edits import answered_by_prediction, is_only_an_edit
-from llm_interactive.errors import BackendError, PromptError
+from llm_interactive.errors import BackendError, NoImagesError, PromptError
 from llm_interactive.labeling import Labeling, parse_labeling_config
 from llm_interactive.llm import Reply
 from llm_interactive.metrics import Origin
@@ -86,7 +86,7 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         """
         if context and isinstance(context.get("result"), list):
             return [self._answer_annotator(task, context["result"]) for task in tasks]
-        return self._answer_batch(tasks)
+        return self._answer_batch(tasks, self.settings.predict_deadline)
 
     def fit(self, event: str, data: Mapping[str, Any], **kwargs: Any) -> None:
         """Make the prompt of a submitted or updated annotation the project's current one."""
@@ -107,7 +107,12 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         if is_only_an_edit(prompt, responses_in(regions, self.labeling), last):
             return unchanged(self.model_version)
         try:
-            return self._ask_now(task, prompt)
+            try:
+                return self._ask_now(task, prompt)
+            except NoImagesError:
+                if not self.services.images.learn_blind(self.settings.model):
+                    raise
+                return self._ask_now(task, prompt)
         except BackendError as error:
             self.services.metrics.tasks(self._origin(self.model_version), "interactive", failed=1)
             self.services.activity.error(self.project, error.sentence)
@@ -119,7 +124,7 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
     def _ask_now(self, task: Task, typed: str | None) -> Prediction:
         store, settings = self.services.store, self.settings
         prompt = interactive_prompt(task, typed, store.prompt(self.project), self.labeling, settings)
-        question = ask_about(task, prompt, self.labeling, settings)
+        question = ask_about(task, prompt, self.labeling, settings, self.services.images)
         if typed:
             store.save_prompt(self.project, typed)
         version = self._version_of(prompt)
@@ -128,13 +133,16 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         self.services.metrics.tasks(self._origin(version), "interactive", done=1)
         return self._prediction(question, reply, version)
 
-    def _answer_batch(self, tasks: Sequence[Task]) -> list[Any]:
-        ends = time.monotonic() + self.settings.predict_deadline
+    def _answer_batch(self, tasks: Sequence[Task], seconds: float) -> list[Any]:
+        ends = time.monotonic() + seconds
         project_prompt = self.services.store.prompt(self.project)
         version = self._version_of(project_prompt)
-        batch = self.services.replies.begin(self._origin(version), len(tasks), self.settings.predict_deadline)
+        batch = self.services.replies.begin(self._origin(version), len(tasks), seconds)
         questions = self._ask_all(tasks, project_prompt, batch)
         outcomes = batch.outcomes(ends - time.monotonic())
+        blind = any(isinstance(outcome, NoImagesError) for outcome in outcomes)
+        if blind and self.services.images.learn_blind(self.settings.model):
+            return self._answer_batch(tasks, ends - time.monotonic())
         answered = [(questions[n], outcome) for n, outcome in enumerate(outcomes) if isinstance(outcome, Reply)]
         self._remember(answered)
         entries = [self._entry(questions.get(n), outcome, version) for n, outcome in enumerate(outcomes)]
@@ -146,13 +154,26 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
     def _ask_all(self, tasks: Sequence[Task], project_prompt: str | None, batch: Batch) -> dict[int, Question]:
         """The questions about `tasks` by number, asked; tasks that make none are settled."""
         questions: dict[int, Question] = {}
-        for number, task in enumerate(tasks):
+
+        def prepare(number: int) -> None:
             try:
-                prompt = batch_prompt(task, project_prompt, self.labeling, self.settings)
-                questions[number] = ask_about(task, prompt, self.labeling, self.settings)
+                prompt = batch_prompt(tasks[number], project_prompt, self.labeling, self.settings)
+                questions[number] = ask_about(tasks[number], prompt, self.labeling, self.settings, self.services.images)
             except BackendError as error:
                 batch.settle(number, error)
-        batch.add({number: question.request for number, question in questions.items()})
+
+        def prepare_and_ask(number: int) -> None:
+            prepare(number)
+            if number in questions:
+                batch.add({number: questions[number].request})
+
+        if self.labeling.object_type == "Image":
+            for number in range(len(tasks)):
+                self.services.images.in_background(partial(prepare_and_ask, number))
+        else:
+            for number in range(len(tasks)):
+                prepare(number)
+            batch.add({number: question.request for number, question in questions.items()})
         return questions
 
     def _entry(self, question: Question | None, outcome: Reply | BackendError, version: str) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def model_version(prompt: str | None, labeling: Labeling, settings: Settings) ->
         "temperature": settings.temperature,
         "responses": settings.num_responses,
         "max_tokens": settings.max_tokens,
+        "images": [settings.image_mode, settings.image_detail],
         "object": [labeling.object.name, labeling.object_type, labeling.object_value],
         "response": labeling.response and labeling.response.name,
         "choices": choices and [choices.name, choices.labels, choices.get_attr("value"), labeling.single_choice],

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-import regex
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from llm_interactive.replies import BREAKS, Words, normal, words_of
+from llm_interactive.replies import BREAKS, Text, normal
 
 INTERJECTIONS = frozenset("yes no ja nein oui non si sí no да нет yeah nope sim não tak nie ano ne evet hayır".split())
 _COMMON = INTERJECTIONS | frozenset(
@@ -26,21 +26,19 @@ _COMMON = INTERJECTIONS | frozenset(
     是 否 对 错 有 无 無 好 坏 其他 其它 はい いいえ その他 他 기타 예 네 아니오 아니요 นั่น ใช่ ไม่ใช่ อื่นๆ نعم لا أخرى כן לא אחר हाँ नहीं अन्य
     """.split()
 )
-_KOREAN_ENDING = regex.compile(
+_KOREAN_ENDING = re.compile(
     r"(?:적|적인|적으로)?(?:입니다|이에요|예요|이다|이며|이고|이라고|라고|임|은|는|이|가|을|를|의|에|으로|로|과|와|도|인|만)?$"
 )
-_SYMBOL = regex.compile(r"\p{S}+")
-_GLUE = regex.compile(r"[-_/'@&+\\]")
+_GLUE = frozenset("-_/@&+\\")
+_AND = frozenset("/&")
 
 
 class Mention(NamedTuple):
-    """A choice's name in a text: words `first` up to `last`, characters `start` up to `end`."""
+    """A choice's name in a text: words `first` to `last`."""
 
     choice: int
     first: int
     last: int
-    start: int
-    end: int
 
 
 class Catalog:
@@ -50,7 +48,7 @@ class Catalog:
         self.choices = choices
         self._exact = {choice.strip(): place for place, choice in reversed([*enumerate(choices)]) if choice.strip()}
         self._normal = [normal(choice).strip() for choice in choices]
-        names = [words_of(name).texts for name in self._normal]
+        names = [Text(name).words for name in self._normal]
         self._plain = [" ".join(_spoken(name)) for name in names]
         self._phrases = _phrases(names)
         self._lengths = _lengths(self._phrases)
@@ -58,7 +56,10 @@ class Catalog:
         self._joined: defaultdict[str, set[int]] = defaultdict(set)
         for phrase, places in self._phrases.items():
             self._joined[_join(phrase)] |= places
-        self._within = self._longer_names()
+        self._bare: defaultdict[str, list[int]] = defaultdict(list)
+        for place, name in enumerate(self._plain):
+            self._bare[_bare(name)].append(place)
+        self._longer = self._longer_names()
         self._numbers = [int(word) for word in self._words if word.isascii() and word.isdigit() and len(word) < 9]
         self.common = frozenset(place for place, name in enumerate(names) if _is_common(name))
 
@@ -66,53 +67,68 @@ class Catalog:
         """The choice that `reply` is, character by character."""
         return self._exact.get(reply.strip())
 
-    def whole(self, text: str, words: Words) -> int | None:
-        """The choice that `words`, all those of `text`, make up, whatever the case and punctuation."""
-        key = tuple(self._known(word) for word in words.texts if word not in BREAKS)
+    def whole(self, text: Text) -> int | None:
+        """The choice that is all of `text`, whatever the case and punctuation."""
+        key = tuple(self._known(word) for word in text.words if word not in BREAKS)
         places = self._phrases.get(key)
-        if not places and " " not in text.strip():
+        if places and len(key) < len(text.words) and self._is_list(text.words):
+            return None
+        if not places and len(text.text.split()) == 1:
             places = self._joined.get(_join(key))
-        return self._one(places or (), text.strip(" \n.,;:!?\"'*_`()[]"))
+        return self._one(places, text.text.strip(" \n.,;:!?\"'*_`()[]")) if places else None
 
-    def mentions(self, text: str, words: Words) -> list[Mention]:
-        """The names in `text` from left to right, the longest first where they overlap, none inside a longer word."""
-        texts = [self._known(word) for word in words.texts]
+    def mentions(self, text: Text) -> tuple[list[Mention], bytearray]:
+        """The names in `text` from left to right, the longest first where they overlap, none inside a longer word.
+
+        And for each word of `text` a one if it is part of a name and not a common word, else a zero.
+        """
+        words = [self._known(word) for word in text.words]
         spans = [
             (length, first)
-            for first, word in enumerate(texts)
+            for first, word in enumerate(words)
             for length in self._lengths.get(word, ())
-            if tuple(texts[first : first + length]) in self._phrases
+            if first + length <= len(words) and tuple(words[first : first + length]) in self._phrases
         ]
-        taken = bytearray(len(texts))
+        taken, named = bytearray(len(words)), bytearray(len(words))
         found = []
         for length, first in sorted(spans, key=lambda span: (-span[0], span[1])):
             last = first + length
             if any(taken[first:last]):
                 continue
             taken[first:last] = b"\1" * length
-            start, end = words.starts[first], words.ends[last - 1]
-            choice = self._one(self._phrases[tuple(texts[first:last])], text[start:end])
-            if choice is not None and not self._misspelled(choice, texts, first):
-                found.append(Mention(choice, first, last, start, end))
-        return [mention for mention in sorted(found, key=lambda m: m.first) if not _glued(mention, text, words, taken)]
+            choice = self._one(
+                self._phrases[tuple(words[first:last])], text.text[text.starts[first] : text.ends[last - 1]]
+            )
+            if choice is not None and not self._is_misread(choice, words, first):
+                found.append(Mention(choice, first, last))
+            if choice not in self.common:
+                named[first:last] = b"\1" * length
+        found = [mention for mention in found if not _is_glued(mention, text, taken)]
+        return sorted(found, key=lambda mention: mention.first), named
 
-    def spelled(self, text: str) -> int | None:
-        """The only choice whose name `text` is but for accents, joined words or one typo in a word of five letters."""
-        words = words_of(text)
-        if (whole := self.whole(text, words)) is not None:
-            return whole
-        given = _spoken(words.texts)
+    def misspelled(self, words: list[str]) -> int | None:
+        """The only choice that `words` are but for accents, or for one typo in a word of five letters or more."""
+        given = _spoken(words)
+        if tuple(given) in self._phrases:
+            return None
         line = " ".join(given)
-        bare = [place for place, name in enumerate(self._plain) if name and _bare(name) == _bare(line)]
+        bare = self._bare.get(_bare(line), ())
         if len(bare) == 1:
             return bare[0]
         close = process.extract(line, self._plain, scorer=OSA.distance, score_cutoff=2, limit=2)
         if len(close) != 1 or any(character.isdigit() for character in line):
             return None
-        meant = close[0][0].split()
+        name, _, place = close[0]
+        meant = name.split()
         wrong = [pair for pair in zip(given, meant, strict=False) if pair[0] != pair[1]]
-        typo = len(given) == len(meant) and len(wrong) == 1 and _is_typo(*wrong[0])
-        return int(close[0][2]) if typo else None
+        return int(place) if len(given) == len(meant) and len(wrong) == 1 and _is_typo(*wrong[0]) else None
+
+    def _is_list(self, words: list[str]) -> bool:
+        """Whether breaks part `words` into names: "Clothing, Apparel" is not "Clothing/Apparel"."""
+        if tuple(words) in self._phrases:
+            return False
+        parts = "\0".join("\n" if word in BREAKS - {"/"} else word for word in words).split("\n")
+        return sum(tuple(part.strip("\0").split("\0")) in self._phrases for part in parts) > 1
 
     def _one(self, places: Iterable[int], written: str) -> int | None:
         """The choice among those of one name ("US", "us"): the one written so, if there are several."""
@@ -134,24 +150,28 @@ class Catalog:
                     return word[:size]
         return word
 
-    def _longer_names(self) -> defaultdict[int, list[tuple[list[str], int]]]:
-        """For a choice whose name is part of longer ones ("Not Sarcastic"): those, and where in them it is."""
-        longer: defaultdict[int, list[tuple[list[str], int]]] = defaultdict(list)
+    def _longer_names(self) -> defaultdict[int, defaultdict[tuple[int, int], list[str]]]:
+        """For a choice whose name is part of longer ones ("Not Sarcastic"): those, by their size and where it is."""
+        longer: defaultdict[int, defaultdict[tuple[int, int], list[str]]] = defaultdict(lambda: defaultdict(list))
         for phrase in self._phrases:
             for first, word in enumerate(phrase):
                 for length in self._lengths.get(word, ()):
                     if length < len(phrase):
                         for place in self._phrases.get(phrase[first : first + length], ()):
-                            longer[place].append((list(phrase), first))
+                            longer[place][len(phrase), first].append(" ".join(phrase))
         return longer
 
-    def _misspelled(self, choice: int, texts: list[str], first: int) -> bool:
-        """Whether the words around a name are a longer name with a typo: "Nto Sarcastic"."""
-        for name, offset in self._within.get(choice, ()):
-            around = texts[max(0, first - offset) : first - offset + len(name)]
-            if around != name and OSA.distance(" ".join(around), " ".join(name), score_cutoff=1) <= 1:
+    def _is_misread(self, choice: int, words: list[str], first: int) -> bool:
+        """Whether the words around a name are another name, misspelled: "Nto Sarcastic", "Java Script"."""
+        if words[first] >= "\u0e00":
+            return False
+        for (size, offset), names in self._longer[choice].items() if choice in self._longer else ():
+            around = " ".join(words[max(0, first - offset) : first - offset + size])
+            close = process.extractOne(around, names, scorer=OSA.distance, score_cutoff=2)
+            if close and close[1] <= (2 if len(close[0]) > 10 else 1):
                 return True
-        return False
+        pairs = (words[first : first + 2], words[first - 1 : first + 1] if first else [])
+        return any(self._joined.get(_join(pair), {choice}) != {choice} for pair in pairs)
 
 
 @lru_cache(maxsize=128)
@@ -168,7 +188,7 @@ def _phrases(names: list[list[str]]) -> dict[tuple[str, ...], set[int]]:
     # "👍 Positive" is also "Positive", where no other choice is.
     bare: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
     for place, name in enumerate(names):
-        for phrase in _ways_to_write([word for word in name if not _SYMBOL.fullmatch(word)]):
+        for phrase in _ways_to_write([word for word in name if word.isascii() or any(map(str.isalnum, word))]):
             if phrase not in phrases:
                 bare[phrase].add(place)
     return {**bare, **phrases}
@@ -203,31 +223,34 @@ def _spoken(words: Iterable[str]) -> list[str]:
 
 def _join(words: Iterable[str]) -> str:
     """The words in one ("NotSarcastic"), but "1 1" is not 11."""
-    return regex.sub(r"(?<!\d) | (?!\d)", "", " ".join(words))
+    return re.sub(r"(?<!\d) | (?!\d)", "", " ".join(words))
 
 
 def _is_common(name: list[str]) -> bool:
     """Whether a name is a word, letter or number that prose is full of and so says little there."""
     words = _spoken(name)
     joined = "".join(words)
-    return len(joined) <= 2 and len(words) <= 1 or joined in _COMMON or all(word.strip("+-%").isdigit() for word in words)
+    return (
+        (joined.isalnum() and len(joined) <= (1 if joined >= "\u3000" else 2))
+        or joined in _COMMON
+        or all(w.strip("+-%").isdigit() for w in words)
+    )
 
 
-def _glued(mention: Mention, text: str, words: Words, taken: bytearray) -> bool:
+def _is_glued(mention: Mention, text: Text, taken: bytearray) -> bool:
     """Whether a name is a part of a compound: "semi-formal", "is_spam"; "Sports/Politics" are two names."""
-    before, after = text[max(0, mention.start - 2) : mention.start], text[mention.end : mention.end + 2]
-    left = len(before) == 2 and before[0].isalnum() and _GLUE.match(before[1])
-    right = len(after) == 2 and after[1].isalnum() and _GLUE.match(after[0])
-    if left and before[1] in "/&+":
-        left = not taken[max(0, mention.first - 2)] if words.texts[mention.first - 1] in BREAKS | {"and"} else left
-    if right and after[0] in "/&+":
-        right = not taken[min(len(taken) - 1, mention.last + 1)]
-    return bool(left or right)
+    start, end = text.starts[mention.first], text.ends[mention.last - 1]
+    left, right = text.text[max(0, start - 2) : start], text.text[end : end + 2]
+    if len(left) == 2 and left[0].isalnum() and left[1] in _GLUE:
+        return left[1] not in _AND or not taken[max(0, mention.first - 2)]
+    if len(right) == 2 and right[1].isalnum() and right[0] in _GLUE:
+        return right[0] not in _AND or not taken[min(len(taken) - 1, mention.last + 1)]
+    return False
 
 
 def _bare(name: str) -> str:
     """A name without the accents of Latin and Greek letters; capitals often come without."""
-    return unicodedata.normalize("NFC", regex.sub(r"(?<=[\p{Latin}\p{Greek}])\p{Mn}+", "", unicodedata.normalize("NFD", name)))
+    return re.sub(r"([a-z\u0370-\u03ff])[\u0300-\u036f]+", r"\1", unicodedata.normalize("NFD", name))
 
 
 def _is_typo(given: str, meant: str) -> bool:

@@ -9,6 +9,7 @@ from inscriptis import get_text
 from openai.types.chat import ChatCompletionMessageParam
 
 from llm_interactive.errors import TaskDataError
+from llm_interactive.image_input import ImageContent
 from llm_interactive.labeling import Label, Labeling
 from llm_interactive.settings import SPEC_TEMPLATE, Settings
 from llm_interactive.template import fill, placeholders
@@ -20,7 +21,12 @@ _CHAT_ROLES = ("system", "developer", "user", "assistant")
 
 
 def build_messages(
-    data: Mapping[str, Any], prompt: str, labels: Sequence[Label], labeling: Labeling, settings: Settings
+    data: Mapping[str, Any],
+    prompt: str,
+    labels: Sequence[Label],
+    labeling: Labeling,
+    settings: Settings,
+    images: ImageContent | None = None,
 ) -> Messages:
     """The messages that ask `prompt` about a task.
 
@@ -38,6 +44,7 @@ def build_messages(
     given = {"labels": ", ".join(label.name for label in labels)} if labels else {}
     fields = {**data, **given, "prompt": prompt} if internal else {**given, **data}
     content_names = _names_of_the_content(labeling, data, internal) & placeholders(template)
+    system = [_message("system", settings.system_prompt)] if settings.system_prompt else []
     history: Messages = []
     if labeling.object_type == "Paragraphs":
         turns = _turns(labeling, data)
@@ -46,9 +53,10 @@ def build_messages(
             template = "{prompt}" if content_names else template
         else:
             fields.update(dict.fromkeys(content_names, _transcript(turns)))
+    elif images is not None:
+        return [*system, _about_images(images, template, fields, content_names)]
     elif content_names:
         fields.update(dict.fromkeys(content_names, _plain_text(labeling, data)))
-    system = [_message("system", settings.system_prompt)] if settings.system_prompt else []
     return [*system, *history, _message("user", fill(template, fields))]
 
 
@@ -63,9 +71,33 @@ def _message(role: str, content: str) -> ChatCompletionMessageParam:
     return message  # type: ignore[no-any-return]
 
 
+def _about_images(
+    images: ImageContent, template: str, fields: Mapping[str, Any], content_names: set[str]
+) -> ChatCompletionMessageParam:
+    """The message about a task's images: with them as parts before the text, or with the text that was read in them."""
+    if images.parts:
+        template = "{prompt}" if template == SPEC_TEMPLATE else template
+        text = fill(template, {**fields, **dict.fromkeys(content_names, "(see the image)")})
+        message: Any = {"role": "user", "content": [*images.parts, {"type": "text", "text": storable(text)}]}
+        return message  # type: ignore[no-any-return]
+    text = fill(template, {**fields, **dict.fromkeys(content_names, images.text)})
+    return _message("user", text if content_names else f"{images.text}\n\n{text}")
+
+
+def image_addresses(labeling: Labeling, data: Mapping[str, Any]) -> list[str]:
+    """The addresses of a task's images, in order (several by `valueList`).
+
+    Raises:
+        TaskDataError: the field is missing, null, or holds something else.
+    """
+    value = object_value(labeling.object_value, data)
+    addresses = value if isinstance(value, list) else [value]
+    if not addresses or not all(isinstance(address, str) and address.strip() for address in addresses):
+        raise TaskDataError(f"The task's {labeling.object_value} is not the address of an image.")
+    return addresses
+
+
 def _plain_text(labeling: Labeling, data: Mapping[str, Any]) -> str:
-    if labeling.object_type == "Image":
-        raise TaskDataError("Images are not sent to the model yet: use <Text>, <HyperText> or <Paragraphs>.")
     value = _value(labeling, data)
     if isinstance(value, Mapping | list):
         raise TaskDataError(f"The task's {labeling.object_value} is not a text.")

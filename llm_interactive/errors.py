@@ -13,6 +13,7 @@
         │   └── RateLimitError       502  worth another try, and all callers slow down
         ├── RejectedError            502  this request will never succeed (too long, filtered, refused)
         └── AccountError             502  no request will succeed (key, quota, model): a batch stops at once
+            └── NoImagesError        502  none with an image will: the model takes text only
 
 A sentence is shown to annotators and project owners. It never holds a key, a traceback or task data.
 """
@@ -103,3 +104,7 @@ class RejectedError(LLMError):
 
 class AccountError(LLMError):
     """No request can succeed until somebody changes key, quota, model or endpoint."""
+
+
+class NoImagesError(AccountError):
+    """No request with an image can succeed: the model takes text only."""

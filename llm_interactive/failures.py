@@ -17,12 +17,32 @@ import httpx2
 import openai
 from openai.types.chat import ChatCompletion
 
-from llm_interactive.errors import AccountError, LLMError, RateLimitError, RejectedError, TransientLLMError
+from llm_interactive.errors import (
+    AccountError,
+    LLMError,
+    NoImagesError,
+    RateLimitError,
+    RejectedError,
+    TransientLLMError,
+)
 
 log = logging.getLogger(__name__)
 
 _MAX_DETAIL = 160
 _TOO_LONG = re.compile(r"context.?(length|window|size)|too long|too many tokens|maximum.{0,20}tokens", re.IGNORECASE)
+# "image input is not supported", "not a multimodal model", "image_url is only supported by certain models",
+# "missing data required for image input", or a server that takes nothing but a text as content.
+_NO_IMAGES = re.compile(
+    r"(image|vision|multi-?modal|mmproj).*(support|not a |cannot|unable|missing|accept)"
+    r"|(support|not a |cannot|unable|missing|accept).*(image|vision|multi-?modal|mmproj)"
+    r"|content.*string|string.*content",
+    re.IGNORECASE | re.DOTALL,
+)
+_BAD_IMAGE = re.compile(
+    r"too (large|big|many|small)|download|fetch|decod|corrupt|damaged|unsupported (image|format)"
+    r"|image (format|size|type)|invalid (image|base64)|timed? ?out",
+    re.IGNORECASE,
+)
 _KEY_LIKE = re.compile(r"\bsk-\S+|\S*\*{3,}\S*|[A-Za-z0-9_-]{20,}")
 
 
@@ -35,10 +55,10 @@ class Provider:
     model: str
 
 
-def translate(error: Exception, provider: Provider) -> LLMError:
-    """The project's error for one of the openai client's."""
+def translate(error: Exception, provider: Provider, *, with_images: bool = False) -> LLMError:
+    """The project's error for one of the openai client's; `with_images` says that images were sent."""
     if isinstance(error, openai.APIStatusError):
-        found = _status(error, provider)
+        found = (_no_images(error, provider) if with_images else None) or _status(error, provider)
         log.warning("%s (request id %s)", found.sentence, found.request_id or "not given")
         return found
     if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
@@ -103,9 +123,22 @@ def _status(error: openai.APIStatusError, provider: Provider) -> LLMError:
     return RejectedError(_rejected(error, provider), request_id=request_id)
 
 
+def _no_images(error: openai.APIStatusError, provider: Provider) -> NoImagesError | None:
+    """The error if it says that the model takes no images, not that there is something wrong with this one."""
+    message = _message(error)
+    if error.status_code in (401, 403, 408, 409, 429) or not _NO_IMAGES.search(message) or _BAD_IMAGE.search(message):
+        return None
+    sentence = f"The model takes no images ({error.status_code}). Choose another {provider.model} or IMAGE_MODE=ocr."
+    return NoImagesError(sentence, request_id=error.request_id)
+
+
+def _message(error: openai.APIStatusError) -> str:
+    return str(error.body.get("message", "")) if isinstance(error.body, dict) else str(error.body or "")
+
+
 def _rejected(error: openai.APIStatusError, provider: Provider) -> str:
     status, code = error.status_code, error.code or ""
-    message = str(error.body.get("message", "")) if isinstance(error.body, dict) else ""
+    message = _message(error)
     if code == "content_filter" or "content management policy" in message:
         return f"{provider.name}'s content filter refused the prompt ({status}). Change the prompt or the task's text."
     if code == "context_length_exceeded" or status == 413 or _TOO_LONG.search(message):

@@ -39,6 +39,11 @@ class ChatRequest:
     num_responses: int
     max_tokens: int | None
 
+    @property
+    def has_images(self) -> bool:
+        """Whether a message has image parts."""
+        return any(isinstance(message.get("content"), list) for message in self.messages)
+
     def key(self, endpoint: str) -> str:
         """Hash (64 hex digits) of the request and the endpoint that serves it: equal keys, equal worth."""
         parts = [endpoint, self.model, self.messages, self.temperature, self.num_responses, self.max_tokens]
@@ -127,10 +132,10 @@ class ChatClient:
                 return _checked(answer, self.provider)
             except openai.BadRequestError as error:
                 if not self._refuses(request.model, error, parameters):
-                    raise self._translated(error) from None
+                    raise self._translated(error, request) from None
             except (openai.OpenAIError, httpx2.HTTPError, ValueError, TypeError, AttributeError) as error:
                 # The last three are what the SDK raises over a body that is no completion.
-                raise self._translated(error) from None
+                raise self._translated(error, request) from None
         raise RejectedError(f"{self.provider.name} refuses the parameters of the request.")
 
     def _parameters(self, request: ChatRequest, n: int) -> dict[str, Any]:
@@ -153,8 +158,8 @@ class ChatClient:
             self._refused[model] = self._refused.get(model, set()) | {name}
         return True
 
-    def _translated(self, error: Exception) -> LLMError:
-        return translate(error, self.provider)
+    def _translated(self, error: Exception, request: ChatRequest) -> LLMError:
+        return translate(error, self.provider, with_images=request.has_images)
 
     @cached_property
     def _client(self) -> openai.OpenAI:

@@ -1,24 +1,22 @@
-"""Reply → the choices it names: what can't be matched is not guessed."""
+"""Reply → the choices it names; what can't be matched is not guessed."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
+from itertools import groupby, zip_longest
 from typing import NamedTuple
 
-import regex
-
-from llm_interactive import wording
 from llm_interactive.catalog import INTERJECTIONS, Catalog, Mention, catalog_of
-from llm_interactive.replies import MAX_READ, SENTENCE_ENDS, Words, fold, plain_text, words_of
+from llm_interactive.replies import BREAKS, MAX_READ, Text, plain_text
+from llm_interactive.wording import Wording
 
 
 def match_choices(reply: str, choices: Sequence[str], *, single: bool) -> list[str]:
     """Choices that `reply` clearly names, in the config's order; empty when it names none.
 
     Matching is exact, then case- and punctuation-insensitive, then by phrase (longest first), then within one typo.
-    Names that are denied, doubted, quoted or alternatives ("A or B") do not count, and an answer that is marked as one
+    Names that are denied, doubted, quoted or alternatives ("A or B") do not count, and an answer marked as such
     ("Label: X", a line of its own, the first sentence) beats other names. With `single`, two different matches are
     none: Label Studio stores what it is given unchecked. Any string will do; of more than 20,000 characters
     (reasoning in <think> tags not counted) the first and last 10,000 are read, for a marked answer only.
@@ -27,245 +25,245 @@ def match_choices(reply: str, choices: Sequence[str], *, single: bool) -> list[s
     exact = catalog.exact(reply)
     if exact is not None:
         return [catalog.choices[exact]]
-    text = plain_text(reply)
-    words = words_of(text)
-    whole = catalog.whole(text, words)
-    named = {whole} if whole is not None else _named(text, words, catalog, single)
+    text = Text(plain_text(reply))
+    whole = catalog.whole(text)
+    named = {whole} if whole is not None else _named(text, catalog, single)
     return [catalog.choices[place] for place in sorted(named)]
 
 
-class _Strength(IntEnum):
-    """How clearly a text names a choice; the strongest names are what it says."""
-
-    MENTIONED = 0
-    CONCLUDED = 1
-    LED = 2
-    ALONE = 3
-    ANSWERED = 4
-    FINAL = 5
-
-
-class _Claim(NamedTuple):
-    strength: _Strength
-    choice: int
-
-
-def _named(text: str, words: Words, catalog: Catalog, single: bool) -> set[int]:
-    task_end = wording.next_task(text)
-    if task_end < len(text):
+def _named(text: Text, catalog: Catalog, single: bool) -> set[int]:
+    reading = _Reading(text, catalog)
+    task = reading.wording.next_task()
+    if task is not None:
         # What a small model makes up after its answer is about another text.
-        own = text[:task_end]
-        if named := _claimed(_Reading(own, words_of(own), catalog), single):
+        own = _Reading(Text(text.text[: text.starts[task]]), catalog)
+        if named := _claimed(own, single):
             return named
-    reading = _Reading(text, words, catalog)
     return _claimed(reading, single) or (set() if reading.claims else reading.misspelled())
 
 
 def _claimed(reading: _Reading, single: bool) -> set[int]:
+    """What the strongest claims of a text name."""
     claims = reading.claims
     if not single:
-        # A sentence of several labels has no first or last one that beats the others.
-        weak = (_Strength.LED, _Strength.CONCLUDED)
-        claims = [_Claim(_Strength.MENTIONED, claim.choice) if claim.strength in weak else claim for claim in claims]
+        # Of several labels in a text, the first or last one is not more than the others.
+        claims = [_weakened(claim, _Strength.LED, _Strength.CONCLUDED) for claim in claims]
     strongest = max((claim.strength for claim in claims), default=_Strength.MENTIONED)
-    if strongest == _Strength.MENTIONED and (len(reading.text) > MAX_READ or wording.refuses(reading.text)):
+    if strongest == _Strength.MENTIONED and (len(reading.text.text) > MAX_READ or reading.wording.says("refusal")):
         return set()
-    names = {claim.choice for claim in claims if claim.strength == strongest}
+    names = _choices(claim for claim in claims if claim.strength == strongest)
     if single:
-        doubtful = len({claim.choice for claim in claims}) > 1 and wording.revises(reading.text)
-        return names if len(names) == 1 and (strongest == _Strength.FINAL or not doubtful) else set()
+        doubtful = strongest < _Strength.FINAL and len(_choices(claims)) > 1 and reading.wording.says("revision")
+        return names if len(names) == 1 and not doubtful else set()
     # All labels amid other words are the question repeated.
     repeated = strongest == _Strength.MENTIONED and 2 < len(names) == len(reading.catalog.choices)
     return set() if repeated else names
 
 
-class _Group(NamedTuple):
-    """Names in a row: "A, B and C"."""
+class _Strength(IntEnum):
+    """How clearly a text names a choice."""
+
+    MENTIONED = 0
+    CONCLUDED = 1  # "Overall, it is Positive."
+    LED = 2  # "Positive, because …"
+    ALONE = 3  # a line of its own
+    ANSWERED = 4  # "Label: Positive"
+    FINAL = 5  # "Final answer: Positive"
+
+
+class _Row(NamedTuple):
+    """Names in a row ("A, B and C"), from word `first` to `last`."""
 
     mentions: list[Mention]
     alternatives: bool
+    strength: _Strength = _Strength.MENTIONED
 
     @property
-    def start(self) -> int:
-        return self.mentions[0].start
+    def first(self) -> int:
+        return self.mentions[0].first
 
     @property
-    def end(self) -> int:
-        return self.mentions[-1].end
+    def last(self) -> int:
+        return self.mentions[-1].last
 
 
-_AND = frozenset("and und et y e i och og en и та і と や も でも 和 与 與 及 以及 및 와 과 و plus also ve và dan".split())
-_OR = frozenset("or oder ou o ó ili или або lub nebo veya hoặc atau of eller tai vagy 或 或者 还是 または か 또는 혹은 หรือ أو או या maybe".split())
-_QUOTATION = regex.compile(r'"[^"\n]{1,500}"|“[^”\n]{1,500}”|«[^»\n]{1,500}»|„[^“”\n]{1,500}[“”]|「[^」\n]{1,500}」')
-_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*")
-_BULLET = regex.compile(r"\s*[-*•☐☑✓✔✅]")
-_LETTER_OR_DIGIT = regex.compile(r"[\p{L}\p{N}]")
-_LEADS_TO = regex.compile(r"""[\s"'*_`)\]”]*(?:[.:;!(,\n—–]|-+\s|$|(?:because|since|as|due|weil|car|porque|parce|потому)\b)""", regex.I)
-_STATES = regex.compile(
-    r"""(?:\b(?:is|was|are|be|as|it's|that's|say|think|answer|option|choice|choose|chose|pick|select|with|rate|give|class|label
-    |category|grade|type|level|under|into|ist|est|es|è|é) | [:=])[\s"'*_`(\[“]*$""",
-    regex.I | regex.X,
-)
-_ENDS = regex.compile(
-    r"""[\s"'*_`)\]”]*(?:$|[.!,;:(\n—–]|-+\s|(?:because|since|as|due|for|stars?|points?|weil|car|porque|parce)\b)""", regex.I
-)
+def _choices(rows: Iterable[_Row]) -> set[int]:
+    return {mention.choice for row in rows for mention in row.mentions}
+
+
+def _weakened(row: _Row, *strengths: _Strength) -> _Row:
+    return row._replace(strength=_Strength.MENTIONED) if row.strength in strengths else row
 
 
 class _Reading:
-    """A text with the claims it makes."""
+    """A text with its claims: the rows of names that it states, as strong as it states them."""
 
-    def __init__(self, text: str, words: Words, catalog: Catalog) -> None:
+    def __init__(self, text: Text, catalog: Catalog) -> None:
         self.text = text
         self.catalog = catalog
-        mentions = catalog.mentions(text, words)
-        ends = [place for place, word in enumerate(words.texts) if word in SENTENCE_ENDS] if mentions else []
-        self._starts = [0, *(words.ends[place] for place in ends)]
-        self._marks = [*(words.texts[place] for place in ends), ""]
-        self._quotations = [match.span() for match in _QUOTATION.finditer(text)] if mentions else []
-        self._heads = wording.Heads(text)
-        self.claims = list(self._claims(list(self._groups(mentions))))
+        mentions, named = catalog.mentions(text)
+        self.wording = Wording(text, named)
+        self.claims = self._claims(list(self._rows(mentions)))
 
     def misspelled(self) -> set[int]:
-        """The one choice that a line, or an announced answer, is within a typo."""
-        lines = [line for line in self.text.splitlines() if _LETTER_OR_DIGIT.search(line)]
-        answers = [regex.split(r"[,.;:(\n—]", self.text[end : end + 200].lstrip(), maxsplit=1)[0] for end, *_ in self._heads.ends[-5:]]
-        units = [*lines[:1], *lines[-1:], *answers, *(regex.split(r"[.!]\s", line)[0] for line in lines[:1])]
-        found = {self.catalog.spelled(unit) for unit in units if len(unit) <= 100}
-        found.discard(None)
-        return {place for place in found if place is not None} if len(found) == 1 else set()
+        """The one choice that a line, the first sentence or an announced answer is, but for a typo."""
+        words = self.text.words
+        lines = [self.text.line(place) for place in (0, len(words) - 1)] if words else []
+        spans = {(start, end - (words[end - 1] in BREAKS)) for start, end in lines}
+        for start in (0, *sorted(self.wording.heads)[-20:]):
+            end = next((place for place in range(start, len(words)) if words[place] in BREAKS), len(words))
+            spans.add((start, end))
+        found = {self.catalog.misspelled(words[start:end]) for start, end in spans if start < end < start + 40}
+        named = {choice for choice in found if choice is not None}
+        return named if len(named) == 1 else set()
 
-    # -------------------------------------------------------------------------------------------- rows of names
+    # ------------------------------------------------------------------------------------------------ rows of names
 
-    def _groups(self, mentions: list[Mention]) -> Iterator[_Group]:
+    def _rows(self, mentions: list[Mention]) -> Iterator[_Row]:
         row: list[Mention] = []
-        either = False
+        alternatives = False
         for mention in mentions:
-            joints = self._joints(row[-1], mention) if row else None
-            if joints is None:
-                if row:
-                    yield _Group(row, either)
-                row, either = [], False
+            if row and not self._are_joined(row[-1].last, mention):
+                yield _Row(row, alternatives)
+                row, alternatives = [], False
+            elif row:
+                alternatives |= any("or" in sense for sense in self.wording.senses[row[-1].last : mention.first])
             row.append(mention)
-            either = either or bool(joints and joints & _OR)
         if row:
-            yield _Group(row, either)
+            yield _Row(row, alternatives)
 
-    def _joints(self, left: Mention, right: Mention) -> set[str] | None:
-        """The words that join two names into a row; None when they stand apart."""
-        gap = self.text[left.end : right.start]
-        if len(gap) > 40 or regex.search(r"[.!?;:。]", gap):
-            return None
-        joints = {fold(word) for word in _WORD.findall(gap)}
-        if "\n" in gap and _LETTER_OR_DIGIT.search(self._line_after(right.end)):
-            return None
-        return joints if joints <= _AND | _OR else None
+    def _are_joined(self, left: int, mention: Mention) -> bool:
+        """Whether only commas, "and" and the like stand between word `left` and `mention`."""
+        text = self.text
+        for place in range(left, mention.first):
+            word, sense = text.words[place], self.wording.senses[place]
+            if word == "\n" and text.says(mention.last, text.line(mention.last - 1)[1]):
+                return False
+            if word in BREAKS and word not in ",;/|\n-—–":
+                return False
+            if (
+                {"cross", "tick"} & sense
+                or place > left + 6
+                or (text.says(place, place + 1) and not {"and", "or"} & sense)
+            ):
+                return False
+        return left < mention.first
 
-    # -------------------------------------------------------------------------------------------- what they are worth
+    # ------------------------------------------------------------------------------------------------ claims
 
-    def _claims(self, groups: list[_Group]) -> Iterator[_Claim]:
-        stated = [group for place, group in enumerate(groups) if self._is_stated(groups, place)]
-        per_sentence: dict[int, int] = {}
-        for group in stated:
-            per_sentence[self._sentence(group.start)] = per_sentence.get(self._sentence(group.start), 0) + 1
-        for group in stated:
-            only = per_sentence[self._sentence(group.start)] == 1
-            strength = self._strength(group) if only else _Strength.MENTIONED
-            for mention in group.mentions:
-                if mention.choice not in self.catalog.common or self._is_meant(mention, group, strength, only):
-                    yield _Claim(strength, mention.choice)
+    def _claims(self, rows: list[_Row]) -> list[_Row]:
+        stated = [row for row, following in zip_longest(rows, rows[1:]) if self._is_stated(row, following)]
+        graded = [row._replace(strength=self._strength(row)) for row in stated]
+        claims = [row for row in map(self._without_common, graded) if row.mentions]
+        # "Positive: … Negative: …" tells what the labels mean.
+        if sum(self._is_explained(row) for row in claims) > 1:
+            claims = [_weakened(row, _Strength.LED) for row in claims]
+        sentences = groupby(claims, key=lambda row: self.text.sentence(row.first))
+        return [claim for _, sentence in sentences for claim in self._weighed(list(sentence))]
 
-    def _is_stated(self, groups: list[_Group], place: int) -> bool:
-        group = groups[place]
-        sentence = self._sentence(group.start)
-        if group.alternatives or self._marks[sentence] == "?" or any(self._is_quoted(m) for m in group.mentions):
+    def _is_stated(self, row: _Row, following: _Row | None) -> bool:
+        """Whether a row is said to be so: not denied, asked, quoted, or one of two."""
+        text, wording = self.text, self.wording
+        start, end = text.sentence(row.first)
+        if row.alternatives or text.words[end - 1] == "?" or any(text.is_quoted(*name[1:]) for name in row.mentions):
             return False
-        following = groups[place + 1] if place + 1 < len(groups) else None
-        end = self._end(self._sentence(group.end))
-        followed = following is not None and following.start < end
-        after = self.text[group.end : following.start if following and followed else end]
-        before = self.text[self._starts[sentence] : group.start]
-        heading = self._heading(group)
-        return not (
-            wording.denied(before[-300:], after[:120], followed=followed)
-            or wording.denied(heading[-100:], "")
-            or (not _LETTER_OR_DIGIT.search(before) and wording.left_dangling(self.text[:self._starts[sentence]].rstrip()[-20:]))
+        if wording.denied_before(start, row.first) or wording.denied_before(*text.heading(row.first)):
+            return False
+        if not text.says(start, row.first) and wording.breaks_off_denied(start):
+            return False
+        _, end = text.sentence(row.last - 1)
+        if wording.crossed_out(start, row.first, row.last, end):
+            return False
+        followed = following is not None and following.first < end
+        return not wording.denied_after(row.last, following.first if following and followed else end, followed=followed)
+
+    def _strength(self, row: _Row) -> _Strength:
+        text = self.text
+        head = self.wording.heads.get(row.first)
+        # "Labels: A, B, C", all there are, is the question repeated.
+        if head and not (head.plural and 2 < len(row.mentions) == len(self.catalog.choices)):
+            return _Strength.FINAL if head.final else _Strength.ANSWERED
+        leads, closes = not text.says(0, row.first), not text.says(row.last, len(text.words))
+        fills_sentence = self._fills(row, text.sentence)
+        if self._fills(row, text.line) or (
+            leads and fills_sentence and text.words[text.sentence(row.last - 1)[1] - 1] != ";"
+        ):
+            return _Strength.ALONE
+        if leads and self._ends(row):
+            return _Strength.LED
+        start, _ = text.sentence(row.first)
+        concludes = any("conclusion" in sense for sense in self.wording.senses[start : min(start + 5, row.first)])
+        return _Strength.CONCLUDED if concludes or (closes and fills_sentence) else _Strength.MENTIONED
+
+    def _weighed(self, sentence: list[_Row]) -> list[_Row]:
+        """The claims of one sentence: where it makes several, none of them is its answer."""
+        rows = [row for row in sentence[1:] if not self.text.is_in_parentheses(row.first, row.last)]
+        # "No, this is Positive."
+        if not rows or self.text.words[sentence[0].first] not in INTERJECTIONS or self.text.says(0, sentence[0].first):
+            rows = [sentence[0], *rows]
+        if len(rows) == 1:
+            return rows
+        *others, last = rows
+        between = frozenset[str]().union(*self.wording.senses[others[-1].last : last.first])
+        mentioned = [row._replace(strength=_Strength.MENTIONED) for row in rows]
+        # "There is praise and criticism, so the label is Neutral."
+        if {"conclusion", "turn"} & between and max(
+            row.strength for row in others
+        ) < _Strength.ANSWERED <= last.strength:
+            mentioned[-1] = last
+        return mentioned
+
+    # ------------------------------------------------------------------------------------------------ common words
+
+    def _without_common(self, row: _Row) -> _Row:
+        """The row without words that prose is full of ("No", "Other", "A", "1") and that do not stand for a choice."""
+        common = self.catalog.common
+        return row._replace(
+            mentions=[name for name in row.mentions if name.choice not in common or self._is_meant(name, row)]
         )
 
-    def _strength(self, group: _Group) -> _Strength:
-        head = self._heads.before(group.start)
-        if head:
-            final, plural = head
-            complete = 2 < len(group.mentions) == len(self.catalog.choices)
-            if not (plural and complete):
-                return _Strength.FINAL if final else _Strength.ANSWERED
-        sentence = self._sentence(group.start)
-        opens = not _LETTER_OR_DIGIT.search(self.text[self._starts[sentence] : group.start])
-        first = not _LETTER_OR_DIGIT.search(self.text[: group.start])
-        closes = not _LETTER_OR_DIGIT.search(self.text[group.end : self._end(self._sentence(group.end))])
-        if opens and closes and (first or self._is_line(group)):
-            return _Strength.ALONE
-        if first and _LEADS_TO.match(self.text, group.end):
-            return _Strength.LED
-        last = not _LETTER_OR_DIGIT.search(self.text[group.end :])
-        if opens and last or wording.concludes(self.text[self._starts[sentence] : group.start]):
-            return _Strength.CONCLUDED
-        return _Strength.MENTIONED
-
-    def _is_meant(self, mention: Mention, group: _Group, strength: _Strength, only: bool) -> bool:
-        """Whether a word that prose is full of ("No", "Other", "A", "1") stands here for the choice."""
-        name = self.catalog.choices[mention.choice].strip()
-        written = self.text[mention.start : mention.end]
-        if strength == _Strength.ALONE:
+    def _is_meant(self, name: Mention, row: _Row) -> bool:
+        text = self.text
+        if row.strength == _Strength.ALONE or self._fills(row, text.sentence):
             return True
-        leads = not _LETTER_OR_DIGIT.search(self.text[: mention.start])
-        short = len(name) <= 2 and name.isupper()
-        ends = _ENDS.match(self.text, group.end)
-        if strength >= _Strength.ANSWERED:
-            return bool(ends)
-        if short and (written != name or leads and ends and "," in ends[0]):
-            return False
-        if fold(written) in INTERJECTIONS and leads:
-            return only and bool(ends or regex.match(r"\s+(?:it|this|that|the|i)\b", self.text[mention.end :], regex.I))
-        if short and leads and regex.match(r"\s+is\b", self.text[mention.end : mention.end + 10]):
-            return True
-        return bool(ends) and (leads or bool(_STATES.search(self.text[max(0, mention.start - 40) : mention.start])))
+        ends = self._ends(row) or text.text[text.ends[row.last - 1] :][:1] == ")"
+        if row.strength >= _Strength.ANSWERED:
+            return ends
+        leads = not text.says(0, name.first)
+        follows = text.words[row.last] if row.last < len(text.words) else ""
+        if text.words[name.first] in INTERJECTIONS:
+            closes = not text.says(row.last, len(text.words)) and self._comes_after(name, ",", {"filler", "conclusion"})
+            return closes or (leads and (ends or follows in ("it", "this", "that", "the", "i")))
+        choice = self.catalog.choices[name.choice].strip()
+        if len(choice) <= 2 and choice.isupper():
+            written = text.text[text.starts[name.first] : text.ends[name.last - 1]]
+            # "I, for one", "a dog", but "a) Paris".
+            if (leads and follows == ",") or (written != choice and follows != "—"):
+                return False
+            ends = ends or (leads and follows == "is")
+        return ends and (leads or self._comes_after(name, ":=", {"states", "conclusion"}))
 
-    # -------------------------------------------------------------------------------------------- where they stand
+    def _comes_after(self, name: Mention, breaks: str, senses: set[str]) -> bool:
+        place = name.first - 1
+        while place > 0 and self.text.words[place] == "(":
+            place -= 1
+        return place >= 0 and (self.text.words[place] in breaks or bool(senses & self.wording.senses[place]))
 
-    def _sentence(self, place: int) -> int:
-        return bisect_right(self._starts, place) - 1
+    # ------------------------------------------------------------------------------------------------ places
 
-    def _end(self, sentence: int) -> int:
-        return self._starts[sentence + 1] if sentence + 1 < len(self._starts) else len(self.text)
+    def _fills(self, row: _Row, stretch: Callable[[int], tuple[int, int]]) -> bool:
+        """Whether a row is all that a sentence or line says."""
+        return not self.text.says(stretch(row.first)[0], row.first) and not self.text.says(
+            row.last, stretch(row.last - 1)[1]
+        )
 
-    def _line_after(self, place: int) -> str:
-        end = self.text.find("\n", place)
-        return self.text[place : end if end >= 0 else len(self.text)]
+    def _ends(self, row: _Row) -> bool:
+        """Whether a row is not part of a longer phrase."""
+        words = self.text.words
+        return row.last >= len(words) or words[row.last] in BREAKS - {"/"} or "reason" in self.wording.senses[row.last]
 
-    def _line_before(self, place: int) -> str:
-        return self.text[self.text.rfind("\n", 0, place) + 1 : place]
-
-    def _is_line(self, group: _Group) -> bool:
-        around = self._line_before(group.start) + self._line_after(group.end)
-        return not _LETTER_OR_DIGIT.search(around)
-
-    def _heading(self, group: _Group) -> str:
-        """The line that announces the list in which a group stands; empty when it stands in none."""
-        if _LETTER_OR_DIGIT.search(self._line_before(group.start)):
-            return ""
-        for line in reversed(self.text[max(0, group.start - 2000) : group.start].rsplit("\n", 40)[:-1]):
-            if line.rstrip(" *_").endswith(":"):
-                return line
-            if line.strip() and not _BULLET.match(line):
-                return ""
-        return ""
-
-    def _is_quoted(self, mention: Mention) -> bool:
-        """Whether a name stands in a quotation that says more than it, or in an example of the task's text."""
-        place = bisect_right(self._quotations, (mention.start, len(self.text))) - 1
-        if place < 0 or mention.end > self._quotations[place][1]:
-            return False
-        start, end = self._quotations[place]
-        inside = self.text[start : mention.start] + self.text[mention.end : end]
-        around = self.text[:start] + self.text[end:]
-        return bool(_LETTER_OR_DIGIT.search(inside) and _LETTER_OR_DIGIT.search(around))
+    def _is_explained(self, row: _Row) -> bool:
+        """Whether a row begins a sentence and a colon follows."""
+        words = self.text.words
+        opens = not self.text.says(self.text.sentence(row.first)[0], row.first)
+        return opens and row.last < len(words) and words[row.last] in ":=-—–"

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llm_interactive.content import build_messages
+from llm_interactive.content import build_messages, image_addresses
 from llm_interactive.errors import PromptError
+from llm_interactive.image_input import ImageInput
 from llm_interactive.labeling import Label, Labeling
 from llm_interactive.llm import ChatRequest
 from llm_interactive.prompts import prompt_of_task
@@ -29,23 +30,28 @@ class Question:
     request: ChatRequest
 
 
-def ask_about(task: Task, prompt: str, labeling: Labeling, settings: Settings) -> Question:
+def ask_about(task: Task, prompt: str, labeling: Labeling, settings: Settings, images: ImageInput) -> Question:
     """The question that `prompt` makes of a task.
 
     Raises:
         PromptError: a placeholder names no field of the task.
         TaskDataError: the task's data cannot be sent.
+        SetupError: an image's text is needed and the OCR extra is not installed.
     """
     data = data_of(task)
+    task_id = str(task.get("id"))
+    seen = None
+    if labeling.object_type == "Image":
+        seen = images.content(image_addresses(labeling, data), task_id, settings.model)
     labels = labeling.labels(data)
     request = ChatRequest(
         model=settings.model,
-        messages=build_messages(data, prompt, labels, labeling, settings),
+        messages=build_messages(data, prompt, labels, labeling, settings, seen),
         temperature=settings.temperature,
         num_responses=settings.num_responses,
         max_tokens=settings.max_tokens,
     )
-    return Question(str(task.get("id")), prompt, labels, request)
+    return Question(task_id, prompt, labels, request)
 
 
 def data_of(task: Task) -> Mapping[str, Any]:

@@ -1,72 +1,56 @@
-"""What a reply says, made ready to be read: reasoning, markup and invisible characters gone, one spelling for look-alikes."""
+"""A reply made ready to be read: no reasoning, markup or invisible characters, and one spelling for look-alikes."""
 
 from __future__ import annotations
 
 import html
 import json
+import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Any, NamedTuple
-
-import regex
+from typing import Any
 
 MAX_READ = 20_000
 """Characters of a reply that are read, reasoning not counted; of a longer one its two ends."""
 
 # ------------------------------------------------------------------------------------------------ the text of a reply
 
-_REASONING = regex.compile(
-    r"[<\[◁](/?)(?:think|thinking|thought|thoughts|reasoning|reflection|analysis|scratchpad)[>\]▷]", regex.I
+_REASONING = re.compile(
+    r"[<\[◁](/?)(?:think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad)[>\]▷]", re.IGNORECASE
 )
-_CHANNEL = regex.compile(r"<\|channel\|>\s*(\w+)[^<]{0,100}<\|message\|>")
-_ANSWER_TAG = regex.compile(
+_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]{0,100}<\|message\|>")
+_ANSWER_TAG = re.compile(
     r"<(?:final[_ -]?)?(?:answer|label|output|result|category|class|classification|sentiment|choice)>|"
     r"\\boxed\s*\{(?:\s*\\text\w*\s*\{)?",
-    regex.I,
+    re.IGNORECASE,
 )
-_FENCE = regex.compile(r"(?:```|~~~)(?:[\w+.-]*(?=\s*\n))?")
-_STRUCK = regex.compile(r"~~[^~\n]{1,300}~~")
-_TAG = regex.compile(r"</?[a-z][^<>\n]{0,200}>|<\|[^<>|\n]{1,40}\|>|\\[nrt](?![a-z])", regex.I)
+_TAG = re.compile(r"</?[a-z][^<>\n]{0,200}>|<\|[^<>|\n]{1,40}\|>|\\[nrt](?![a-z])", re.IGNORECASE)
+_FENCE = re.compile(r"(?:```|~~~)(?:[\w+.-]*(?=\s*\n))?")
+_STRUCK = re.compile(r"~~[^~\n]{1,300}~~")
 # Between the fields of JSON that was cut off, or of a Python dict.
-_FIELD_END = regex.compile(r"""(?<=["'\]}]),\s*(?=["'{\[])|[{\[](?=\s*["'])""")
-
-_INVISIBLE = regex.compile(r"[\p{Cf}\p{Cs}\p{Co}\p{Variation_Selector}\u0640\u20e3\u034f\u115f\u1160\u3164\uffa0]+")
-_LINE_END = regex.compile(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
-_CONTROL = regex.compile(r"[^\P{Cc}\n]")
-_HYPHEN = regex.compile(r"[\u2010\u2011\u2212]|(?<=\d)\u2013(?=\d)")
-_OTHER_DIGIT = regex.compile(r"[^\P{Nd}0-9]")
-_TICKED = regex.compile(r"\[[x✓✔]\]|\([x✓✔]\)", regex.I)
-_EMPTY_BOX = regex.compile(r"\[ ?\]|\( ?\)")
-_OUT_OF = regex.compile(r"(?<=\d)\s+out\s+of\s+(?=\d)|(?<=\d)\s*/\s*(?=\d)", regex.I)
-_ENUMERATOR = regex.compile(r"^([^\w\n]*)(\d{1,3}|\p{L})(?:[.)]+[*_]*[^\S\n]+|[.)](?=\p{Lu}\p{Ll}))(?=[^\W_]|[^\w\s])", regex.M)
+_FIELD_END = re.compile(r"""(?<=["'\]}]),\s*(?=["'{\[])|[{\[](?=\s*["'])""")
+_TICKED = re.compile(r"\[[x✓✔]\]|\([x✓✔]\)", re.IGNORECASE)
+_EMPTY_BOX = re.compile(r"\[ ?\]|\( ?\)")
+_ENUMERATOR = re.compile(
+    r"^([^\w\n]*)(\d{1,3}|[^\W\d_])(?:[.)]+[*_]*[^\S\n]+|[.)](?=[A-Z][a-z]))(?=[^\W_]|[^\w\s])", re.MULTILINE
+)
 
 
 def plain_text(reply: str) -> str:
-    """The answer in `reply` as text in NFKC, a line for a line; JSON becomes lines like "answer: Positive"."""
+    """The answer in `reply` as text in normal form; JSON becomes lines like "answer: Positive"."""
     text = _without_reasoning(reply).strip()
     if len(text) > MAX_READ:
         text = text[: MAX_READ // 2] + "\n\n" + text[-MAX_READ // 2 :]
     text = html.unescape(text) if "&" in text else text
-    if "{" in text or "[" in text:
-        text = _ANSWER_TAG.sub("\nanswer: ", text)
+    if "<" in text or "\\" in text:
+        text = _TAG.sub("\n", _ANSWER_TAG.sub("\nanswer: ", text))
+    if "{" in text or "[" in text or "(" in text:
         spoken = _spoken_json(text)
         text = _FIELD_END.sub("\n", text) if spoken is None else spoken
         text = _EMPTY_BOX.sub("☐", _TICKED.sub("☑", text))
-    if "<" in text or "\\" in text:
-        text = _TAG.sub("\n", _ANSWER_TAG.sub("\nanswer: ", text))
     if "~" in text or "`" in text:
         text = _FENCE.sub("\n", _STRUCK.sub(" ", text))
     return _without_enumerators(normal(text)).strip()
-
-
-def normal(text: str) -> str:
-    """`text` with one spelling for each character: NFKC, plain hyphens and digits, nothing invisible."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).replace("’", "'").replace("‘", "'")
-        text = _HYPHEN.sub("-", text)
-        text = _OTHER_DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), text)
-    text = _CONTROL.sub(" ", _LINE_END.sub("\n", text))
-    return _OUT_OF.sub("/", text)
 
 
 def _without_reasoning(reply: str) -> str:
@@ -83,27 +67,58 @@ def _without_reasoning(reply: str) -> str:
         elif not inside:
             kept.append(reply[start : tag.start()])
             inside = True
-    return "\n".join(kept) if inside else "\n".join([*kept, reply[start:]])
+    return "\n".join(kept if inside else [*kept, reply[start:]])
 
 
 def _without_enumerators(text: str) -> str:
     # "A. Paris" may be the answer A; the numbers of a list are none.
-    marks = _ENUMERATOR.findall(text)
-    if len(marks) > 1:
-        return _ENUMERATOR.sub(r"\1- ", text)
-    return _ENUMERATOR.sub(r"\1\2 — ", text) if marks else text
+    marks = len(_ENUMERATOR.findall(text))
+    return _ENUMERATOR.sub(r"\1\2 — " if marks == 1 else r"\1- ", text) if marks else text
+
+
+# ------------------------------------------------------------------------------------------------ characters
+
+# Format characters, variation selectors, surrogates, private use, fillers; the tatweel, which only stretches a word.
+_INVISIBLE = re.compile(
+    r"[\u00ad\u034f\u0600-\u0605\u061c\u0640\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20e3\u3164\ud800-\uf8ff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
+    r"\U000e0000-\U000e0fff]+"
+)
+_ONE_SPELLING = str.maketrans(
+    dict.fromkeys("‘’ʼ", "'")
+    | dict.fromkeys("‐‑−", "-")
+    | dict.fromkeys("،、", ",")
+    | dict.fromkeys("۔।॥։።。", ".")
+    | {"؛": ";", "؟": "?", "・": ",", "İ": "I"}
+)
+_RANGE = re.compile(r"(?<=\d)–(?=\d)")
+_OTHER_DIGIT = re.compile(r"[^\D0-9]")
+_LINE_END = re.compile(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_OUT_OF = re.compile(r"(?<=\d)\s+out\s+of\s+(?=\d)|(?<=\d)\s*/\s*(?=\d)", re.IGNORECASE)
+_ARROW = re.compile(r"(?<![-=])[-=]+>")
+
+
+def normal(text: str) -> str:
+    """`text` with one spelling for each character: NFKC, plain punctuation and digits, nothing invisible."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).translate(_ONE_SPELLING)
+        text = _OTHER_DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), _RANGE.sub("-", text))
+    if not text.isprintable():
+        text = _CONTROL.sub(" ", _LINE_END.sub("\n", text))
+    return _ARROW.sub("→", _OUT_OF.sub("/", text))
 
 
 # ------------------------------------------------------------------------------------------------ JSON
 
-_LABEL_KEY = regex.compile(
+_LABEL_KEY = re.compile(
     r"(?:final|predicted|selected|chosen|correct|best|main|primary|overall|my|the)*"
     r"(?:answer|label|choice|class|classe|classification|category|categorie|sentiment|verdict|prediction|result|output|"
-    r"conclusion|decision|tag|topic|rating|response|selection|intent|prediction|judgment)s?(?:name|value)?"
+    r"conclusion|decision|tag|topic|rating|response|selection|intent|judgment)s?(?:name|value)?"
 )
-_ASIDE_KEY = regex.compile(
-    r".*(?:reason|explan|rational|justif|evidence|think|thought|note|comment|text|input|option|possible|alternativ|"
-    r"other|reject|confidence|score|prob|id|type|role|model|quote|context|question|prompt|wrong|not|neg).*"
+_ASIDE_KEY = re.compile(
+    r"reason|explan|rational|justif|evidence|think|thought|note|comment|text|input|option|possible|alternativ|other|reject"
+    r"|confidence|score|prob|^id$|type|role|model|quote|context|question|prompt|wrong|not|neg"
 )
 
 
@@ -117,19 +132,19 @@ def _spoken_json(text: str) -> str | None:
         return None
     around = _FENCE.sub("", text[:start] + text[end:])
     labelled = isinstance(value, dict) and any(line.startswith("answer: ") for line in lines)
-    return "\n".join(lines) if labelled or not regex.search(r"\w", around) else None
+    return "\n".join(lines) if labelled or not re.search(r"\w", around) else None
 
 
 def _spoken(value: Any, *, named: bool) -> Iterator[str]:
     if isinstance(value, str):
         yield ("answer: " if named else "") + " ".join(value.split())
-    elif isinstance(value, (bool, int, float)):
+    elif isinstance(value, bool | int | float):
         if named:
             yield f"answer: {value}"
     elif isinstance(value, list):
         # Every label with its score is not a choice among them.
-        scored = len(value) > 1 and any(isinstance(v, float) for v in value if isinstance(v, dict) for v in v.values())
-        for item in [] if scored else value:
+        scored = any(isinstance(score, float) for item in value if isinstance(item, dict) for score in item.values())
+        for item in [] if scored and len(value) > 1 else value:
             yield from _spoken(item, named=named)
     elif isinstance(value, dict):
         keys = {key: "".join(filter(str.isalpha, key.casefold())) for key in value}
@@ -139,51 +154,121 @@ def _spoken(value: Any, *, named: bool) -> Iterator[str]:
         for key, item in value.items() if not answers else ():
             if item is True:
                 yield f"answer: {key}"
-            elif isinstance(item, (str, list, dict)) and not _ASIDE_KEY.fullmatch(keys[key]):
+            elif isinstance(item, str | list | dict) and not _ASIDE_KEY.search(keys[key]):
                 yield from _spoken(item, named=named)
 
 
 # ------------------------------------------------------------------------------------------------ the words of a text
 
 
-class Words(NamedTuple):
-    """Words and breaks (punctuation that ends a phrase) of a text, folded, with where each starts and ends in it."""
-
-    texts: list[str]
-    starts: list[int]
-    ends: list[int]
-
-
-BREAKS = frozenset("\n,;:!?.。、|/—–-")
-SENTENCE_ENDS = frozenset("\n;!?.。")
+BREAKS = frozenset("\n,;:!?.|/=(—–-")
+SENTENCE_ENDS = frozenset("\n;!?.")
 
 # Scripts without spaces are read character by character, katakana by the run: アート is not in スタート.
-_WORD = regex.compile(
-    r"""(?xi)
-      [\n,;:!?。、|/—–]
-    | (?<!\b(?:vs|e\.g|i\.e|cf|mr|mrs|dr)) \. (?![\p{L}\p{N}])
+_SPACELESS = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3007\u3041-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    r"\U00020000-\U0003ffff"
+)
+_SPACELESS_MARKS = (
+    r"\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u102b-\u103e\u1056-\u1059\u105e-\u109d"
+    r"\u17b6-\u17d3\u17dd\u3099\u309a"
+)
+_KATAKANA = r"\u30a0-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
+# Vowel signs and accents are no \w: the blocks that hold them.
+_MARKS = (
+    r"\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670"
+    r"\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u0711\u0730-\u07b0\u07eb-\u07f3\u07fd\u0816-\u082d\u0859-\u085b"
+    r"\u0897-\u0963\u0966-\u0df3\u0f18-\u0fbc\u0fc6\u135d-\u135f\u1712-\u1773\u18a9\u1920-\u193b\u1a17-\u1bf3"
+    r"\u1c24-\u1c37\u1cd0-\u1cf9\u1dc0-\u1dff\u20d0-\u20ff\u2cef-\u2cf1\u2d7f\u2de0-\u2dff\u302a-\u302f"
+    r"\ua66f-\ua672\ua674-\ua67d\ua69e\ua69f\ua6f0\ua6f1\ua802-\uabed\ufb1e\ufe20-\ufe2f"
+)
+_SYMBOLS = (
+    r"+$\u00a2-\u00a9\u00ac\u00ae-\u00b1\u00d7\u00f7\u20a0-\u20cf\u2190-\u2bff\u3012\u3013\u3020\U0001f000-\U0001fbff"
+)
+_BULLET = re.compile(r"\s*[-*•☐☑✓✔✅]")
+_QUOTATION = re.compile(
+    r"""\"[^"\n]{1,500}"|“[^”\n]{1,500}”|«[^»\n]{1,500}»|„[^“”\n]{1,500}[“”]|「[^」\n]{1,500}」|(?<!\w)'[^'\n]{1,300}'(?!\w)"""
+)
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
+_LETTER = rf"(?:[^\W_{_SPACELESS}{_KATAKANA}]|[{_MARKS}])"
+_WORD = re.compile(
+    rf"""(?x)
+      [A-Za-z]++ (?! ['+\#-] | [^\x00-\x7f] | \d)
+    | [\n,;:!?|/=(—–]
+    | (?<!\b[vV]s)(?<!\b[MmDd]r)(?<!\b[Mm]rs)(?<!\be\.g)(?<!\bi\.e) \. (?! {_LETTER} )
     | (?<=\s) -+ (?=\s)
     | &
-    | (?<![\p{L}\p{M}\p{N}]) [-+]? \d+ (?: [.:/-]\d+ | ,\d{3}(?!\d) )* %? (?![\p{L}\p{M}\p{N}])
-    | (?<![\p{L}\p{M}\p{N}]) (?: [ldcnsjmt] | qu | un | dell | all | nell | sull | dall | quest ) ' (?=\p{L})
-    | [\p{Han}\p{Hiragana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*
-    | [\p{Katakana}ー]+
-    | (?<![\p{L}\p{M}\p{N}]) \p{L}{1,2} - (?=[\s.,;:!?)"'*] | $)
-    | (?: (?![\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー]) [\p{L}\p{M}\p{N}] )+
-      (?: ' [\p{L}\p{M}\p{N}]+ )*  (?: [+\#]+ (?!\p{L}) )?
-    | (?: (?![|~^`<>=´¨\n]) \p{S} )+
+    | (?<! [\w{_MARKS}] ) [-+]? \d+ (?: [.:/-]\d+ | ,\d{{3}}(?!\d) )* %? (?! [\w{_MARKS}] )
+    | (?<! [\w{_MARKS}] ) (?i: [ldcnsjmt] | qu | un | dell | all | nell | sull | dall | quest ) ' (?= [^\W\d_] )
+    | [{_SPACELESS}] [{_SPACELESS_MARKS}]*
+    | [{_KATAKANA}]+
+    | (?<! [\w{_MARKS}] ) [A-Za-z]{{1,2}} - (?= [\s.,;:!?)"'*] | $ )
+    | {_LETTER}+ (?: ' {_LETTER}+ )* (?: [+\#]+ (?! {_LETTER} ) )?
+    | [{_SYMBOLS}]+
     """
 )
 
 
-def words_of(text: str) -> Words:
-    """The words and breaks of `text`, which is in normal form."""
-    words = Words([], [], [])
-    for match in _WORD.finditer(text):
-        words.texts.append(fold(match[0]))
-        words.starts.append(match.start())
-        words.ends.append(match.end())
-    return words
+class Text:
+    """A text in normal form as words, sentences and lines. Places are those of words; an end is the place after it.
+
+    Punctuation that ends a phrase (`BREAKS`) counts as a word.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        spans = [match.span() for match in _WORD.finditer(text)]
+        self.words = [fold(text[start:end]) for start, end in spans]
+        self.starts = [start for start, _ in spans]
+        self.ends = [end for _, end in spans]
+        breaks = [place for place, word in enumerate(self.words) if word in SENTENCE_ENDS]
+        self._sentences = [0, *(place + 1 for place in breaks), len(self.words)]
+        self._lines = [0, *(place + 1 for place in breaks if self.words[place] == "\n"), len(self.words)]
+        self._quotations = [match.span() for match in _QUOTATION.finditer(text)]
+
+    def says(self, first: int, last: int) -> bool:
+        """Whether there is a word, not only breaks and symbols, from `first` to `last`."""
+        return any(word[0].isalnum() or word[-1].isalnum() for word in self.words[first:last])
+
+    def sentence(self, place: int) -> tuple[int, int]:
+        """Start and end of the sentence in which `place` is, with its full stop."""
+        return _stretch(self._sentences, place)
+
+    def line(self, place: int) -> tuple[int, int]:
+        """Start and end of the line in which `place` is, with its line feed."""
+        return _stretch(self._lines, place)
+
+    def heading(self, place: int) -> tuple[int, int]:
+        """Start and end of the line with a colon that announces the list in which `place` is; (0, 0) for none."""
+        start, _ = self.line(place)
+        for _ in range(0 if self.says(start, place) else 40):
+            if start == 0:
+                break
+            start, end = self.line(start - 1)
+            if self.words[start : end - 1][-1:] == [":"]:
+                return start, end
+            if self.says(start, end) and not _BULLET.match(self.text, self.ends[start - 1] if start else 0):
+                break
+        return 0, 0
+
+    def is_quoted(self, first: int, last: int) -> bool:
+        """Whether `first` to `last` stand in a quotation that says more than they do."""
+        start, end = self.starts[first], self.ends[last - 1]
+        place = bisect_right(self._quotations, (start, len(self.text))) - 1
+        if place < 0 or end > self._quotations[place][1]:
+            return False
+        opened, closed = self._quotations[place]
+        whole = not _LETTER_OR_DIGIT.search(self.text, 0, opened) and not _LETTER_OR_DIGIT.search(self.text, closed)
+        within = _LETTER_OR_DIGIT.search(self.text, opened, start) or _LETTER_OR_DIGIT.search(self.text, end, closed)
+        return bool(within) and not whole
+
+    def is_in_parentheses(self, first: int, last: int) -> bool:
+        """Whether `first` to `last` stand in parentheses that say more than they do."""
+        start, end = self.starts[first], self.ends[last - 1]
+        opened = self.text.rfind("(", 0, start)
+        if opened < 0 or self.text.rfind(")", opened, start) > 0:
+            return False
+        return opened < start - 1 or self.text[end : end + 1] != ")"
 
 
 def fold(word: str) -> str:
@@ -192,3 +277,8 @@ def fold(word: str) -> str:
         return "and" if word == "&" else "-" if word.startswith("--") else word.lower()
     folded = unicodedata.normalize("NFKC", word.casefold())
     return folded.replace("i\u0307", "i").replace("ı", "i")
+
+
+def _stretch(starts: list[int], place: int) -> tuple[int, int]:
+    stretch = bisect_right(starts, place, hi=len(starts) - 1)
+    return starts[stretch - 1], starts[stretch]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from llm_interactive.activity import Activity
 from llm_interactive.batch import Replies
 from llm_interactive.dispatcher import Dispatcher
+from llm_interactive.image_input import ImageInput
 from llm_interactive.llm import ChatClient
 from llm_interactive.metrics import Metrics
 from llm_interactive.settings import Settings
@@ -25,6 +26,7 @@ class Services:
     metrics: Metrics
     activity: Activity
     replies: Replies
+    images: ImageInput
 
     @classmethod
     def build(cls, settings: Settings) -> Services:
@@ -34,10 +36,11 @@ class Services:
         metrics, activity = Metrics(), Activity()
         client = ChatClient(settings)
         replies = Replies(client, store, dispatcher, metrics, activity, settings.llm_timeout)
-        return cls(settings, store, client, dispatcher, metrics, activity, replies)
+        return cls(settings, store, client, dispatcher, metrics, activity, replies, ImageInput(settings))
 
     def close(self) -> None:
         """Drop waiting calls, commit what is paid for, let go of connections."""
+        self.images.close()
         self.dispatcher.close()
         self.client.close()
         self.store.close()

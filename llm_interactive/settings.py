@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from llm_interactive.errors import InvalidRequest, SetupError
 from llm_interactive.template import placeholders
@@ -44,6 +44,10 @@ def _upper(value: Any) -> Any:
 
 def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
+
+
+def _names(value: Any) -> Any:
+    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
 
 def _template(value: str) -> str:
@@ -139,6 +143,21 @@ class Settings(BaseSettings):
         None, "Address of your Label Studio, the only place that tasks' files are fetched from.", "an http(s) address"
     )
     label_studio_api_key: SecretStr | None = _setting(None, "Access token for `LABEL_STUDIO_URL`.", "text")
+
+    image_mode: Annotated[Literal["auto", "vision", "ocr"], BeforeValidator(_lower)] = _setting(
+        "auto",
+        "How images are sent. `vision`: as images. `ocr`: the text read in them. `auto`: as images, until the provider says that the model takes none.",
+        "auto, vision or ocr",
+    )
+    image_detail: Annotated[Literal["auto", "low", "high"], BeforeValidator(_lower)] = _setting(
+        "auto", "How closely a vision model looks; `low` is cheaper.", "auto, low or high"
+    )
+    media_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = _setting(
+        (),
+        "Hosts besides `LABEL_STUDIO_URL` that tasks' files may be fetched from: `host`, `host:port` or `*.host`, with commas.",
+        "host names with commas between",
+    )
+    max_image_mb: float = _setting(20, "Largest file of a task, in MB.", "a number above 0", gt=0)
 
     max_concurrency: int = _setting(
         32, "Requests to the model at once, for each worker process.", "a whole number from 1 to 512", ge=1, le=512

@@ -254,11 +254,6 @@ def test_a_content_behind_an_address_is_not_fetched(labeling: Parse) -> None:
         sent(found, {"text": "http://127.0.0.1/"}, "P", INTERNAL)
 
 
-def test_an_image_is_not_sent_as_the_text_of_its_address(example: Parse) -> None:
-    with pytest.raises(TaskDataError):
-        sent(example("image-receipts"), {"image": "https://example.com/a.png"}, "P", INTERNAL)
-
-
 @pytest.mark.parametrize(("inside", "data"), [(TEXT, {"text": "T"}), (DIALOGUE, {"dialogue": CHAT})])
 def test_a_system_prompt_comes_before_everything_else(labeling: Parse, inside: str, data: dict[str, Any]) -> None:
     first = sent(labeling(inside), data, "P", Settings(system_prompt="You label texts."))[0]

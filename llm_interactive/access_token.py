@@ -1,0 +1,103 @@
+"""The token that Label Studio wants to see before it gives a file away."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from llm_interactive.addresses import Address
+from llm_interactive.download import Downloader
+from llm_interactive.errors import TaskDataError
+
+_RENEW_BEFORE = 30.0
+"""Seconds before its end at which what a token was exchanged for is not used any more."""
+
+
+class AccessToken:
+    """The `Authorization` header for Label Studio: a legacy token as it is, a personal access token exchanged.
+
+    A personal access token is a JWT of the type "refresh". What it is exchanged for lasts minutes and is kept as long.
+    """
+
+    def __init__(self, key: str | None, label_studio: Address | None, downloader: Downloader) -> None:
+        self._key = (key or "").strip()
+        self._label_studio = label_studio
+        self._downloader = downloader
+        self._lock = threading.Lock()
+        self._type = _claims(self._key).get("token_type", "legacy")
+        self._access = self._key if self._type == "access" else ""
+
+    def current(self) -> str | None:
+        """The header's value, exchanged anew when the last one is about to expire; None without a key."""
+        if not self._key:
+            return None
+        if self._type == "legacy":
+            return f"Token {self._key}"
+        with self._lock:
+            if self._type == "refresh" and _expires(self._access) < time.time() + _RENEW_BEFORE:
+                self._access = self._exchanged()
+            return f"Bearer {self._access}"
+
+    def instead_of(self, rejected: str) -> str | None:
+        """A new value after `rejected` was; None when there can be none."""
+        if self._type != "refresh":
+            return None
+        with self._lock:
+            if rejected == f"Bearer {self._access}":
+                self._access = self._exchanged()
+            return f"Bearer {self._access}"
+
+    def rejection(self, status: int) -> str:
+        """The sentence for a 401 or 403 of Label Studio."""
+        if not self._key:
+            return f"Label Studio asks for an access token ({status}): set LABEL_STUDIO_API_KEY on the ML backend."
+        if status == 403:
+            return (
+                "Label Studio refused the task's file (403): the user of LABEL_STUDIO_API_KEY may not see the project."
+            )
+        if self._type == "legacy":
+            return (
+                f"Label Studio rejected LABEL_STUDIO_API_KEY ({status}). Legacy tokens must be switched on in its "
+                "organization settings; personal access tokens work without."
+            )
+        return (
+            f"Label Studio rejected LABEL_STUDIO_API_KEY ({status}): the personal access token is expired, revoked or "
+            "of another Label Studio."
+        )
+
+    def _exchanged(self) -> str:
+        assert self._label_studio is not None
+        target = self._label_studio.joined(f"{self._label_studio.path.rstrip('/')}/api/token/refresh/")
+        body = json.dumps({"refresh": self._key}).encode()
+        answer = self._downloader.post(target, body, {"Content-Type": "application/json"})
+        if answer.status == 401:
+            raise TaskDataError(self.rejection(401))
+        try:
+            access = json.loads(answer.body)["access"]
+        except (ValueError, TypeError, KeyError):
+            access = None
+        if not isinstance(access, str) or not access.isascii():
+            raise TaskDataError(f"Label Studio answered {answer.status} when its access token was to be exchanged.")
+        return access
+
+
+def _claims(token: str) -> Mapping[str, Any]:
+    """What a JWT says of itself, unverified; empty for everything else."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _expires(token: str) -> float:
+    """When `token` ends, in seconds since the epoch; 0 when it does not say."""
+    end = _claims(token).get("exp", 0)
+    return float(end) if isinstance(end, int | float) else 0.0

@@ -1,0 +1,242 @@
+"""Bounded downloads from checked addresses: every hop, every connection, every byte."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import time
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import httpcore2
+
+from llm_interactive.addresses import Address, Places
+from llm_interactive.errors import TaskDataError
+
+log = logging.getLogger(__name__)
+
+Resolve = Callable[[str, int], Sequence[str]]
+"""Host and port → IP addresses; OSError when there are none."""
+
+_MB = 1024 * 1024
+_HOPS = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
+_FAILURES = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, OSError)
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """The IP addresses that the system's resolver has for `host`, without repetitions."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an address answered after all redirects; `body` is read only for status 200."""
+
+    address: Address
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class Downloader:
+    """Fetches from `places` and nowhere else. Safe for threads; each download has its own connection.
+
+    A host is resolved once and the connection made to the address that was checked. Redirects are followed by hand,
+    each one checked like the first address. A download with everything in it ends after `timeout` seconds or
+    `max_mb` megabytes. Proxies of the environment are not used: through them no address could be checked.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        *,
+        max_mb: float,
+        timeout: float,
+        resolve: Resolve = resolve,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.places = places
+        self.max_bytes = int(max_mb * _MB)
+        self._max_mb = max_mb
+        self._timeout = timeout
+        self._resolve = resolve
+        self._given_ssl_context = ssl_context
+
+    def get(self, address: Address, headers_for: Callable[[Address], Mapping[str, str]] = lambda _: {}) -> Answer:
+        """What `address` answers in the end; each hop gets the headers that `headers_for` has for it.
+
+        Raises:
+            TaskDataError: a hop leads to a place that is not allowed, fails, is too large or too slow.
+        """
+        give_up = time.monotonic() + self._timeout
+        came_from: Address | None = None
+        for _ in range(_HOPS + 1):
+            self._check(address, came_from)
+            answer = self._send("GET", address, headers_for(address), None, give_up)
+            location = answer.headers.get("location")
+            if answer.status not in _REDIRECTS or not location:
+                return answer
+            came_from, address = address, address.joined(location)
+        raise TaskDataError(f"The task's file is redirected more than {_HOPS} times.")
+
+    def post(self, address: Address, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """What `address` answers to `body`; redirects are not followed.
+
+        Raises:
+            TaskDataError: as `get`.
+        """
+        self._check(address, None)
+        return self._send("POST", address, headers, body, time.monotonic() + self._timeout)
+
+    def _check(self, address: Address, came_from: Address | None) -> None:
+        if self.places.hold(address):
+            return
+        if came_from is None:
+            raise TaskDataError(
+                f'The task\'s file is on "{address.place}", which is not in MEDIA_HOSTS on the ML backend.'
+            )
+        by = "Label Studio redirects" if self.places.own(came_from) else f'"{came_from.place}" redirects'
+        raise TaskDataError(
+            f'{by} the task\'s file to "{address.place}", which is not in MEDIA_HOSTS on the ML backend.'
+        )
+
+    def _send(
+        self, method: str, address: Address, headers: Mapping[str, str], body: bytes | None, give_up: float
+    ) -> Answer:
+        backend = _CheckedBackend(self._resolve, lambda ip: self.places.may_connect(address, ip), give_up)
+        # What is compressed on the way would have to be bounded twice; images are compressed already.
+        sent = {"Host": address.place, "Accept": "*/*", "Accept-Encoding": "identity", **headers}
+        url = httpcore2.URL(scheme=address.scheme, host=address.host, port=address.port, target=address.target)
+        context = self._ssl_context if address.scheme == "https" else None
+        try:
+            with (
+                httpcore2.ConnectionPool(context, max_connections=1, network_backend=backend) as pool,
+                pool.stream(method, url, headers=list(sent.items()), content=body) as response,
+            ):
+                named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+                read = self._read(response, named, give_up) if response.status == 200 else b""
+                return Answer(address, response.status, named, read)
+        except _FAILURES as error:
+            log.info("%s failed: %s", address.place, type(error).__name__)
+            raise TaskDataError(_failure(address, error)) from None
+
+    def _read(self, response: httpcore2.Response, headers: Mapping[str, str], give_up: float) -> bytes:
+        too_large = TaskDataError(f"The task's file is larger than {self._max_mb:g} MB (MAX_IMAGE_MB).")
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self.max_bytes:
+            raise too_large
+        body = bytearray()
+        for chunk in _unpacked(response.iter_stream(), headers.get("content-encoding", ""), self.max_bytes):
+            body += chunk
+            if len(body) > self.max_bytes:
+                raise too_large
+            if time.monotonic() > give_up:
+                raise httpcore2.ReadTimeout
+        return bytes(body)
+
+    @cached_property
+    def _ssl_context(self) -> ssl.SSLContext:
+        return self._given_ssl_context or httpcore2.default_ssl_context()
+
+
+class _CheckedBackend(httpcore2.NetworkBackend):
+    """Connects to addresses that passed a check, and ends everything at `give_up`."""
+
+    def __init__(self, resolve: Resolve, allowed: Callable[[str], bool], give_up: float) -> None:
+        self._resolve = resolve
+        self._allowed = allowed
+        self._give_up = give_up
+        self._inner = httpcore2.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.NetworkStream:
+        """A connection to the first of the host's addresses that takes it, if all of them are allowed."""
+        addresses = self._resolve(host, port)
+        if not all(self._allowed(ip) for ip in addresses):
+            raise TaskDataError(
+                f'"{host}" leads into a private network, where files are fetched only from hosts that MEDIA_HOSTS '
+                "lists by name, and from no link-local address."
+            )
+        failure: Exception = httpcore2.ConnectError("no address")
+        for ip in addresses:
+            try:
+                stream = self._inner.connect_tcp(ip, port, _left(self._give_up), local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _TimedStream(stream, self._give_up)
+        raise failure
+
+
+class _TimedStream(httpcore2.NetworkStream):
+    # httpcore's timeouts start anew with every read; here all of them together end at `give_up`.
+    def __init__(self, inner: httpcore2.NetworkStream, give_up: float) -> None:
+        self._inner = inner
+        self._give_up = give_up
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, _left(self._give_up))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, _left(self._give_up))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        stream = self._inner.start_tls(ssl_context, server_hostname, _left(self._give_up))
+        return _TimedStream(stream, self._give_up)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+def _left(give_up: float) -> float:
+    left = give_up - time.monotonic()
+    if left <= 0:
+        raise httpcore2.ReadTimeout
+    return left
+
+
+def _unpacked(chunks: Iterable[bytes], encoding: str, max_bytes: int) -> Iterable[bytes]:
+    """`chunks` without their gzip or deflate, no piece larger than `max_bytes`.
+
+    Storage servers send what was stored compressed as it is, whatever was asked for.
+    """
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        yield from chunks
+    elif encoding in ("gzip", "x-gzip", "deflate"):
+        inflate = zlib.decompressobj(wbits=47 if encoding != "deflate" else 15)
+        try:
+            for chunk in chunks:
+                # One byte more than is allowed is enough to be refused.
+                yield inflate.decompress(chunk, max_bytes + 1)
+            if not inflate.eof:
+                raise zlib.error
+        except zlib.error:
+            raise TaskDataError("The task's file arrived damaged.") from None
+    else:
+        raise TaskDataError("The task's file is sent in an encoding that is not asked for.")
+
+
+def _failure(address: Address, error: Exception) -> str:
+    if isinstance(error, httpcore2.TimeoutException):
+        return f'"{address.place}" did not send the task\'s file in time.'
+    if any(isinstance(argument, ssl.SSLError) for argument in error.args):
+        return f'"{address.place}" has no valid TLS certificate for the task\'s file.'
+    return f'"{address.place}" could not be reached for the task\'s file.'

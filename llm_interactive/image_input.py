@@ -1,0 +1,102 @@
+"""How a task's images reach the model: as images where it takes them, else as the text that stands in them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from openai.types.chat import ChatCompletionContentPartImageParam
+
+from llm_interactive.addresses import is_public_https
+from llm_interactive.errors import TaskDataError
+from llm_interactive.media import MediaSource
+from llm_interactive.ocr import Reader
+from llm_interactive.settings import Settings
+from llm_interactive.task_images import TaskImages
+
+ImagePart = ChatCompletionContentPartImageParam
+
+_PREPARED_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class ImageContent:
+    """A task's images for the model: image `parts`, or the `text` in them."""
+
+    parts: tuple[ImagePart, ...] = ()
+    text: str = ""
+
+
+class ImageInput:
+    """Images of tasks in the way that a model takes them. Safe for threads.
+
+    With IMAGE_MODE=auto a model is given images until its provider says that it takes none.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        token = settings.label_studio_api_key.get_secret_value() if settings.label_studio_api_key else None
+        self._source = MediaSource(
+            settings.label_studio_url, token, settings.media_hosts, max_image_mb=settings.max_image_mb
+        )
+        self._images = TaskImages(self._source, Reader())
+        self._detail = settings.image_detail
+        self._mode = settings.image_mode
+        self._hosted = _is_hosted(settings)
+        self._blind: set[str] = set()
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(_PREPARED_AT_ONCE, thread_name_prefix="images")
+
+    def content(self, addresses: Sequence[str], task_id: str, model: str) -> ImageContent:
+        """The images at `addresses`, in order, for `model`.
+
+        Raises:
+            TaskDataError: an image may not be fetched, cannot be, or holds no text to read.
+            SetupError: reading text needs the OCR extra, and it is not installed.
+        """
+        if self.sends_images(model):
+            return ImageContent(parts=tuple(part for address in addresses for part in self._parts(address, task_id)))
+        text = "\n\n".join(filter(None, (self._images.text(address, task_id) for address in addresses)))
+        if not text.strip():
+            raise TaskDataError("No text could be read in the task's image, and the model takes no images.")
+        return ImageContent(text=text)
+
+    def sends_images(self, model: str) -> bool:
+        """Whether `model` is given images, not their text."""
+        return self._mode == "vision" or (self._mode == "auto" and model not in self._blind)
+
+    def learn_blind(self, model: str) -> bool:
+        """Give `model` text from now on; False if the operator wants images sent all the same."""
+        if self._mode != "auto":
+            return False
+        with self._lock:
+            self._blind.add(model)
+        return True
+
+    def in_background(self, prepare: Callable[[], None]) -> None:
+        """Run `prepare` beside others: fetching and reading takes time in which the model can be kept busy."""
+        self._pool.submit(prepare)
+
+    def close(self) -> None:
+        """Drop what is not begun."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _parts(self, address: str, task_id: str) -> list[ImagePart]:
+        # Models on the operator's own network may have no way out; a hosted one fetches a public image by itself.
+        if self._hosted and is_public_https(address) and not self._source.serves(address):
+            return [_part(address, self._detail)]
+        return [_part(picture.data_uri, self._detail) for picture in self._images.pictures(address, task_id)]
+
+
+def _part(url: str, detail: Literal["auto", "low", "high"]) -> ImagePart:
+    return {"type": "image_url", "image_url": {"url": url, "detail": detail}}
+
+
+def _is_hosted(settings: Settings) -> bool:
+    if settings.openai_provider == "ollama":
+        return False
+    address = settings.azure_resource_endpoint if settings.openai_provider == "azure" else settings.openai_base_url
+    return address is None or (urlsplit(address).scheme == "https" and is_public_https(address))

@@ -1,0 +1,85 @@
+"""Results of slow work, kept for a while."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class Memo(Generic[Key, Value]):
+    """Values by key, each made once however many threads want it at the same time. Safe for threads.
+
+    Values are kept for `seconds`, and as long as all of them take up at most `max_bytes` by `size`; then those go
+    that were not wanted for longest. A failure is told to all who wait for it and is not kept.
+    """
+
+    def __init__(
+        self,
+        max_bytes: int,
+        seconds: float,
+        size: Callable[[Value], int],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._seconds = seconds
+        self._size = size
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Key, tuple[Value, int, float]] = OrderedDict()
+        self._making: dict[Key, Future[Value]] = {}
+        self.bytes = 0
+
+    def get(self, key: Key, make: Callable[[], Value]) -> Value:
+        """The value of `key`: the one that is kept or being made, else what `make` returns.
+
+        Raises:
+            Exception: what `make` raised, here or in the thread that was first.
+        """
+        with self._lock:
+            self._drop_old()
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key][0]
+            making = self._making.get(key)
+            if making is None:
+                mine = self._making[key] = Future()
+        if making is not None:
+            return making.result()
+        return self._made(key, make, mine)
+
+    def _made(self, key: Key, make: Callable[[], Value], future: Future[Value]) -> Value:
+        try:
+            value = make()
+        except BaseException as error:
+            with self._lock:
+                del self._making[key]
+            future.set_exception(error)
+            raise
+        with self._lock:
+            del self._making[key]
+            self._keep(key, value)
+        future.set_result(value)
+        return value
+
+    def _keep(self, key: Key, value: Value) -> None:
+        size = self._size(value)
+        if size > self._max_bytes:
+            return
+        self._kept[key] = (value, size, self._clock() + self._seconds)
+        self.bytes += size
+        while self.bytes > self._max_bytes:
+            _, (_, size, _) = self._kept.popitem(last=False)
+            self.bytes -= size
+
+    def _drop_old(self) -> None:
+        now = self._clock()
+        for key in [key for key, (_, _, end) in self._kept.items() if end <= now]:
+            self.bytes -= self._kept.pop(key)[1]

@@ -1,0 +1,67 @@
+"""The images of tasks: each fetched, decoded and read once, however many tasks and threads ask for it."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Hashable
+
+from llm_interactive.images import Picture, normalise
+from llm_interactive.media import MediaSource
+from llm_interactive.memo import Memo
+from llm_interactive.ocr import Reader
+
+_MB = 1024 * 1024
+
+
+class TaskImages:
+    """Pictures and their text, by the address that stands in a task. Safe for threads.
+
+    What was fetched and read is kept for `seconds` within `cache_mb`. At most `decoded_at_once` files are decoded at
+    a time: a file of some kilobytes may take hundreds of megabytes for a moment.
+    """
+
+    def __init__(
+        self,
+        source: MediaSource,
+        reader: Reader,
+        *,
+        cache_mb: int = 64,
+        seconds: float = 600,
+        decoded_at_once: int = 2,
+    ) -> None:
+        self._source = source
+        self._reader = reader
+        self._decoding = threading.BoundedSemaphore(decoded_at_once)
+        self._pictures: Memo[Hashable, tuple[Picture, ...]] = Memo(
+            cache_mb * _MB, seconds, lambda pictures: sum(len(picture.data) for picture in pictures)
+        )
+        # By what is in the picture: signed addresses of one file differ each time.
+        self._texts: Memo[bytes, str] = Memo(4 * _MB, seconds, lambda text: 4 * len(text) + 200)
+
+    def pictures(self, address: str, task_id: str | None = None) -> tuple[Picture, ...]:
+        """The pictures in a task's file: one, or one for each page.
+
+        Raises:
+            TaskDataError: as `MediaSource.fetch` and `images.normalise`.
+            SetupError: a PDF without the extra.
+        """
+        return self._pictures.get(self._source.cache_key(address, task_id), lambda: self._made(address, task_id))
+
+    def text(self, address: str, task_id: str | None = None) -> str:
+        """The text in a task's file, pages parted by an empty line; empty where there is none.
+
+        Raises:
+            TaskDataError: as `pictures`, or it could not be read.
+            SetupError: the OCR extra is not installed.
+        """
+        pages = [self._text(picture) for picture in self.pictures(address, task_id)]
+        return "\n\n".join(page for page in pages if page)
+
+    def _made(self, address: str, task_id: str | None) -> tuple[Picture, ...]:
+        data = self._source.fetch(address, task_id)
+        with self._decoding:
+            return tuple(normalise(data))
+
+    def _text(self, picture: Picture) -> str:
+        return self._texts.get(hashlib.sha256(picture.data).digest(), lambda: self._reader.text(picture))

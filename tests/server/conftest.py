@@ -1,0 +1,103 @@
+"""Fixtures: a chat-completions server that the test commands, settings that name it, the app and its test client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from llm_interactive.server import create_app
+from llm_interactive.settings import Settings
+from tests.servers import FakeLLM
+
+KEY = "sk-the-operators-secret"
+
+MakeSettings = Callable[..., Settings]
+MakeApp = Callable[..., Flask]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_settings_from_outside() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in Settings.model_fields:
+            patch.delenv(name.upper(), raising=False)
+        yield
+
+
+@pytest.fixture
+def llm() -> Iterator[FakeLLM]:
+    """A server that answers "OK" until the test says otherwise."""
+    with FakeLLM("OK") as server:
+        yield server
+
+
+@pytest.fixture
+def make_settings(llm: FakeLLM, tmp_path: Path) -> MakeSettings:
+    """Settings for `llm` with the state in `tmp_path`; keyword arguments change them."""
+
+    def make(**changes: Any) -> Settings:
+        given = {"openai_api_key": KEY, "openai_base_url": llm.base_url, "model_dir": tmp_path / "data"}
+        return Settings(**{**given, **changes})
+
+    return make
+
+
+@pytest.fixture
+def settings(make_settings: MakeSettings) -> Settings:
+    return make_settings()
+
+
+@pytest.fixture
+def make_app(make_settings: MakeSettings) -> Iterator[MakeApp]:
+    """Builds an application with changed settings; all are closed after the test."""
+    made: list[Flask] = []
+
+    def make(**changes: Any) -> Flask:
+        app = create_app(make_settings(**changes))
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        app.extensions["llm_interactive"].close()
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    app = create_app(settings)
+    yield app
+    app.extensions["llm_interactive"].close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def threads(llm: FakeLLM) -> Iterator[ThreadPoolExecutor]:
+    """Threads for requests that wait; whatever hangs is released before they are joined."""
+    with ThreadPoolExecutor(8) as pool:
+        yield pool
+        llm.release()
+
+
+@pytest.fixture(scope="module")
+def shared_llm() -> Iterator[FakeLLM]:
+    """A server for `shared_client`."""
+    with FakeLLM("OK") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared_client(shared_llm: FakeLLM, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    """A client of one app for all tests of a module: for long tables of requests that must leave no trace."""
+    folder = tmp_path_factory.mktemp("shared") / "data"
+    app = create_app(Settings(openai_api_key=KEY, openai_base_url=shared_llm.base_url, model_dir=folder, reply_ttl=0))
+    yield app.test_client()
+    app.extensions["llm_interactive"].close()

@@ -1,0 +1,356 @@
+"""The whole way of /predict under arbitrary input: never a 5xx, one entry for each task, never a label of its own.
+
+Hypothesis makes what Label Studio, the annotator, the labeling config and the model may say, each from nearly right to
+plain garbage. What must hold is checked from outside, by the SDK's own validation and by the config's text.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from label_studio_sdk.label_interface.interface import LabelInterface
+from lxml import etree
+from werkzeug.test import TestResponse
+
+from llm_interactive import dispatcher, views
+from llm_interactive.errors import UNEXPECTED
+from llm_interactive.server import create_app
+from llm_interactive.settings import Settings
+from tests.server.bodies import PROJECT, TEXT, Json, batch, sentence_of, task, texts_region
+from tests.server.conftest import KEY
+from tests.servers import Call, FakeLLM, FixedAnswer, Reply
+
+_CHECKS_OF_SPEED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+"""They measure the machine and the size of examples, which is wide on purpose."""
+
+
+def fuzz(examples: int) -> settings:
+    """The same `examples` in every run."""
+    return settings(
+        max_examples=examples, derandomize=True, database=None, deadline=None, suppress_health_check=_CHECKS_OF_SPEED
+    )
+
+
+# ------------------------------------------------------------------------------------------------ what may come in
+
+ANY_TEXT = st.text(st.characters(), max_size=20)
+"""Every character, lone surrogates and NUL too."""
+
+XML_TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), max_size=12)
+
+ANY_JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
+    max_leaves=8,
+)
+
+WORDS = st.sampled_from(["Judge.", "Positive", "OK", "{text}", "{labels} {a.b}", "{no_such_field}", "⚠ failed", " ", ""])
+
+
+def mostly(right: st.SearchStrategy[Any], wrong: st.SearchStrategy[Any] = ANY_JSON) -> st.SearchStrategy[Any]:
+    """`right` in most examples, `wrong` in some."""
+    return st.integers(0, 5).flatmap(lambda chance: right if chance else wrong)
+
+
+CONTROLS = st.sampled_from(["prompt", "response", "sentiment", "other"])
+REGIONS = st.fixed_dictionaries(
+    {
+        "from_name": mostly(CONTROLS),
+        "to_name": mostly(st.just("text")),
+        "type": mostly(st.sampled_from(["textarea", "choices"])),
+        "value": mostly(
+            st.fixed_dictionaries({"text": mostly(WORDS | st.lists(WORDS | ANY_TEXT, max_size=3))})
+            | st.fixed_dictionaries({"choices": mostly(st.lists(WORDS, max_size=3))})
+        ),
+    }
+)
+RESULTS = mostly(st.lists(mostly(REGIONS), max_size=3))
+RECORDS = mostly(
+    st.lists(mostly(st.fixed_dictionaries({"result": RESULTS}, optional={"updated_at": ANY_JSON})), max_size=2)
+)
+DIALOGUES = st.lists(
+    mostly(
+        st.fixed_dictionaries(
+            {}, optional={"author": mostly(WORDS), "role": mostly(st.just("user")), "text": mostly(WORDS)}
+        )
+    ),
+    max_size=3,
+)
+OPTIONS = st.lists(
+    mostly(WORDS | st.fixed_dictionaries({"value": mostly(WORDS)}, optional={"alias": mostly(WORDS)})), max_size=4
+)
+ADDRESSES = st.sampled_from(["/data/upload/1/a.png", "/data/local-files/?d=a.png", "data:image/png;base64,AAAA", "a.png"])
+DATA = st.dictionaries(ANY_TEXT, ANY_JSON, max_size=2).flatmap(
+    lambda more: st.fixed_dictionaries(
+        {},
+        optional={
+            "text": mostly(st.just("a <b>text</b>") | ANY_TEXT | DIALOGUES | ADDRESSES),
+            "options": mostly(OPTIONS),
+            "a": mostly(st.fixed_dictionaries({"b": ANY_JSON})),
+        },
+    ).map(lambda usual: {**more, **usual})
+)
+TASKS = st.fixed_dictionaries(
+    {"id": mostly(st.integers(1, 3)), "data": mostly(DATA)},
+    optional={"annotations": RECORDS, "drafts": RECORDS, "predictions": RECORDS},
+)
+CONTEXTS = mostly(st.fixed_dictionaries({"result": RESULTS}), st.none() | st.dictionaries(ANY_TEXT, ANY_JSON))
+
+LABELS = st.lists(
+    st.sampled_from(["Positive", "Negative", "Not Positive", "neg", "A", "1", "Yes", "None", "ä", " ", ""]) | XML_TEXT,
+    max_size=5,
+)
+
+
+@st.composite
+def configs(draw: st.DrawFn, labels: Sequence[str] = ("Positive", "Negative")) -> str:
+    """Labeling configs with `labels` as choices: most can be used, some lack something, some are no XML."""
+
+    def tag(parent: Any, name: str, **attributes: st.SearchStrategy[str | None]) -> Any:
+        drawn = {attribute: draw(values) for attribute, values in attributes.items()}
+        return etree.SubElement(parent, name, {key: value for key, value in drawn.items() if value is not None})
+
+    target = mostly(st.just("text"), st.sampled_from(["missing", "second", "text,second", "", None]))
+    flag = mostly(st.none(), st.sampled_from(["true", "false", "maybe"]))
+    view = etree.Element("View")
+    kinds = ["Text", "Text", "Text", "HyperText", "Paragraphs", "Image", "Audio", "Header", "Unknown"]
+    for name in ["text", "second"][: draw(st.integers(1, 2))]:
+        value = mostly(st.just("$text"), st.sampled_from(["$a.b", "$options[0]", "$$", "about $text", "", None]) | XML_TEXT)
+        tag(view, draw(st.sampled_from(kinds)), name=st.just(name), value=value, valueType=mostly(st.none(), st.just("url")))
+    for name in ["prompt", "response", "an answer", "my-prompt"][: draw(mostly(st.just(2), st.integers(0, 4)))]:
+        written = mostly(st.just(name), st.sampled_from(["prompt", "text", "", None]) | XML_TEXT)
+        tag(view, "TextArea", name=written, toName=target, perRegion=flag)
+    for name in ["sentiment", "second-choices", "sentiment"][: draw(mostly(st.just(1), st.integers(0, 3)))]:
+        choices = tag(
+            view,
+            "Choices",
+            name=mostly(st.just(name), st.sampled_from(["prompt", None])),
+            toName=target,
+            choice=st.sampled_from(["single", "multiple", "single-radio", None]),
+            value=mostly(st.none(), st.sampled_from(["$options", "$text", "options"])),
+            allowNested=flag,
+        )
+        for label in labels:
+            value = mostly(st.just(label), st.none())
+            child = tag(choices, draw(mostly(st.just("Choice"), st.just("Label"))), value=value, alias=mostly(st.none(), LABELS.map("".join)))
+            if draw(mostly(st.just(False), st.just(True))):
+                tag(child, "Choice", value=st.just("nested"))
+    if draw(st.booleans()):
+        tag(view, draw(st.sampled_from(["Rating", "Labels", "Taxonomy", "Pairwise"])), name=st.just("more"), toName=target)
+    config: str = etree.tostring(view, encoding="unicode")
+    place = draw(st.integers(0, len(config)))
+    damaged = st.sampled_from([config[:place], config[:place] + config[place + 1 :], config[place:], ""]) | ANY_TEXT
+    text: str = draw(mostly(st.just(config), damaged))
+    return text
+
+
+SAYINGS = ["{}", " {}.\n", "The answer is: {}", "**{}**", "not {}", '{{"label": "{}"}}', "{0} or {0}?", "<think>{}", "{}{}"]
+
+
+def replies(labels: Sequence[str] = ("Positive", "Negative")) -> st.SearchStrategy[FixedAnswer]:
+    """What a provider may answer: words about the labels, other words, completions of odd shapes, any JSON."""
+    said = st.builds(
+        lambda saying, first, second: saying.format(first, second),
+        st.sampled_from(SAYINGS),
+        st.sampled_from([*labels, "Neutral"]),
+        st.sampled_from([*labels, ""]),
+    )
+    message = mostly(st.fixed_dictionaries({"role": st.just("assistant"), "content": mostly(ANY_TEXT)}))
+    choice = mostly(st.fixed_dictionaries({"index": st.just(0), "message": message, "finish_reason": mostly(st.just("stop"))}))
+    completion = st.fixed_dictionaries({"choices": mostly(st.lists(choice, max_size=2))}, optional={"usage": ANY_JSON})
+    refusal = st.fixed_dictionaries({"error": mostly(st.fixed_dictionaries({"message": ANY_JSON, "code": ANY_JSON}))})
+    odd = st.builds(
+        lambda body, status: Reply(body=json.dumps(body).encode(), status=status),
+        completion | refusal | ANY_JSON,
+        st.sampled_from([200, 200, 200, 302, 400, 401, 404, 413, 422]),
+    )
+    return st.one_of(said, said, ANY_TEXT, odd)
+
+
+# ------------------------------------------------------------------------------------------------ the backend
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An application whose model answers as the example says."""
+
+    client: FlaskClient
+    llm: FakeLLM
+
+    def predict(self, body: Json, said: Sequence[FixedAnswer] = ("Positive",), *, patient: bool = False) -> TestResponse:
+        """The answer to `body`; each request to the model gets one of what is `said`, always the same."""
+
+        def answer(call: Call) -> FixedAnswer:
+            return said[zlib.crc32(repr(call.messages).encode("utf-8", "replace")) % len(said)]
+
+        self.llm.answer = answer
+        with pytest.MonkeyPatch.context() as patch:
+            if patient:
+                patch.setattr(views, "_QUIET_SECONDS", 0.0)
+            # A project for each example: none finds what another one left behind.
+            mark = f"{zlib.crc32(repr((body, said)).encode('utf-8', 'replace'))}"
+            project = body.get("project", PROJECT)
+            sent = {**body, "project": f"{project}.{mark}"} if isinstance(project, str | int) else body
+            return self.client.post("/predict", data=json.dumps(sent), content_type="application/json")
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    with FakeLLM() as llm, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dispatcher, "_FIRST_PAUSE", 0.0)
+        patch.setattr(dispatcher, "MAX_TRIES", 2)
+        app = create_app(
+            Settings(
+                openai_api_key=KEY,
+                openai_base_url=llm.base_url,
+                model_dir=tmp_path_factory.mktemp("fuzz") / "data",
+                default_prompt="Judge.",
+                num_responses=2,
+                reply_ttl=0,
+                predict_deadline=10,
+            )
+        )
+        yield Backend(app.test_client(), llm)
+        app.extensions["llm_interactive"].close()
+
+
+# ------------------------------------------------------------------------------------------------ what must hold
+
+
+def check(response: TestResponse, body: Json) -> None:
+    """Fails where `response` is not a right answer to `body`, or one sentence that says why there is none."""
+    text = response.get_data(as_text=True)
+    assert "Traceback" not in text
+    assert KEY not in text
+    if response.status_code != 200:
+        params = body.get("params")
+        waits = isinstance(params, Mapping) and params.get("context") is not None
+        # To an annotator whose labeling config has no field for it, a failure of the model is a 502.
+        assert response.status_code in ((400, 422, 502) if waits else (400,)), response.status
+        check_sentence(sentence_of(response))
+        return
+    entries = json.loads(text)["results"]
+    assert len(entries) == len(body["tasks"])
+    for asked, entry in zip(body["tasks"], entries, strict=True):
+        if "error" in entry:
+            assert set(entry) == {"error"}
+            check_sentence(entry["error"])
+        else:
+            check_prediction(entry, asked, body["label_config"])
+    assert len({entry["model_version"] for entry in entries if "result" in entry}) <= 1
+
+
+def check_sentence(sentence: str) -> None:
+    assert sentence.strip()
+    assert sentence.splitlines() == [sentence]
+    assert sentence != UNEXPECTED
+    assert "No reply in time" not in sentence
+
+
+def check_prediction(entry: Json, asked: Json, config: str) -> None:
+    assert set(entry) == {"result", "score", "model_version"}
+    assert entry["score"] is None
+    names = [region["from_name"] for region in entry["result"]]
+    assert len(names) == len(set(names))
+    dynamic = []
+    for region in entry["result"]:
+        if region["type"] != "choices":
+            assert region["value"]["text"]
+            continue
+        controls = [tag for tag in etree.fromstring(config).iter("Choices") if tag.get("name") == region["from_name"]]
+        chosen = region["value"]["choices"]
+        assert set(chosen) <= {label for tag in controls for label in labels_of(tag, asked)}
+        if all(tag.get("choice") != "multiple" for tag in controls):
+            assert len(chosen) == 1
+        assert chosen
+        if any(tag.get("value") for tag in controls):
+            dynamic.append(region)
+    # The SDK takes no choice for right that only the task's data bring along.
+    known = [region for region in entry["result"] if region not in dynamic]
+    faults = LabelInterface(config).validate_prediction({**entry, "result": known}, return_errors=True)
+    assert faults == []
+
+
+def labels_of(choices: Any, asked: Json) -> set[str]:
+    """What may be stored for a <Choices> tag: its own, and those that the task brings along in "options"."""
+    fixed = {choice.get("alias") or choice.get("value") for choice in choices.iter("Choice")}
+    if choices.get("value") is None:
+        return fixed
+    items = asked["data"][choices.get("value").removeprefix("$")]
+    named = {str(item.get("alias") or item.get("value") if isinstance(item, Mapping) else item) for item in items}
+    return fixed | named
+
+
+def request(asked: Sequence[Any], config: Any = TEXT, context: Any = None) -> Json:
+    body = batch(asked, config)
+    body["params"]["context"] = context
+    return body
+
+
+# ------------------------------------------------------------------------------------------------ the tests
+
+
+@fuzz(300)
+@given(changes=st.dictionaries(st.sampled_from(["tasks", "project", "label_config", "params"]), ANY_JSON, min_size=1))
+def test_any_json_in_the_fields_of_a_request_is_answered_or_refused(backend: Backend, changes: Json) -> None:
+    body = {**request([task()]), **changes}
+    check(backend.predict(body), body)
+
+
+@fuzz(100)
+@given(body=ANY_JSON)
+def test_any_json_as_a_request_is_refused(backend: Backend, body: Any) -> None:
+    response = backend.client.post("/predict", data=json.dumps(body), content_type="application/json")
+    assert response.status_code == 400
+    check_sentence(sentence_of(response))
+
+
+@fuzz(400)
+@given(tasks=st.lists(TASKS | st.dictionaries(ANY_TEXT, ANY_JSON), max_size=3), patient=st.booleans())
+def test_any_tasks_are_answered_one_entry_each(backend: Backend, tasks: list[Json], patient: bool) -> None:
+    body = request(tasks)
+    check(backend.predict(body, patient=patient), body)
+
+
+@fuzz(400)
+@given(asked=TASKS, context=CONTEXTS)
+@example(asked=task(predictions=7), context={"result": [texts_region("prompt", "Judge."), texts_region("response", "my own")]})
+def test_any_regions_of_an_annotator_are_answered(backend: Backend, asked: Json, context: Any) -> None:
+    body = request([asked], context=context)
+    check(backend.predict(body), body)
+
+
+@fuzz(400)
+@given(config=configs(), asked=TASKS, context=st.none() | CONTEXTS)
+def test_any_labeling_config_is_used_or_refused(backend: Backend, config: str, asked: Json, context: Any) -> None:
+    body = request([asked, task()], config, context)
+    check(backend.predict(body, ["Positive", "Negative"]), body)
+
+
+@fuzz(400)
+@given(data=st.data(), labels=LABELS)
+def test_any_reply_gives_labels_of_the_config_or_none(backend: Backend, data: st.DataObject, labels: list[str]) -> None:
+    config = data.draw(configs(labels), "config")
+    said = data.draw(st.lists(replies(labels), min_size=1, max_size=3), "replies")
+    context = data.draw(st.sampled_from([None, {"result": [texts_region("prompt", "Judge.")]}]), "context")
+    body = request([task(number) for number in range(1, 4)], config, context)
+    check(backend.predict(body, said), body)
+
+
+@fuzz(300)
+@given(data=st.data(), labels=LABELS, tasks=st.lists(TASKS, max_size=3), context=CONTEXTS, patient=st.booleans())
+def test_everything_at_once(
+    backend: Backend, data: st.DataObject, labels: list[str], tasks: list[Json], context: Any, patient: bool
+) -> None:
+    config = data.draw(configs(labels), "config")
+    said = data.draw(st.lists(replies(labels), min_size=1, max_size=3), "replies")
+    body = request(tasks, config, context if data.draw(st.booleans(), "interactive") else None)
+    check(backend.predict(body, said, patient=patient), body)

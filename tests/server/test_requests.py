@@ -1,0 +1,257 @@
+"""Broken and hostile requests: a right answer or one sentence with 4xx, never a 5xx, a traceback or a changed state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.server.bodies import (
+    PROJECT,
+    TEXT,
+    Json,
+    batch,
+    choices_region,
+    interactive,
+    press,
+    results,
+    sentence_of,
+    setup,
+    submitted,
+    task,
+    texts,
+    texts_region,
+    typed,
+)
+from tests.server.conftest import MakeApp
+from tests.server.test_batch import PROMPTED
+from tests.servers import FakeLLM
+
+ENDPOINTS = ["/predict", "/setup", "/webhook"]
+
+
+@pytest.fixture
+def client(shared_client: FlaskClient) -> Iterator[FlaskClient]:
+    """A client of an app whose project has a prompt, which must still be the same after the test."""
+    shared_client.post("/webhook", json=submitted("Judge."))
+    yield shared_client
+    [entry] = results(shared_client, batch([task(1)]))
+    assert texts(entry, "prompt") == ["Judge."]
+
+
+NOT_JSON: dict[str, dict[str, Any]] = {
+    "no body": {},
+    "empty JSON": {"data": b"", "content_type": "application/json"},
+    "text": {"data": b"hello", "content_type": "text/plain"},
+    "JSON called text": {"data": b"{}", "content_type": "text/plain"},
+    "form": {"data": {"tasks": "[]"}},
+    "cut": {"data": b'{"tasks": [', "content_type": "application/json"},
+    "two values": {"data": b"{} {}", "content_type": "application/json"},
+    "not UTF-8": {"data": b'{"tasks": "\xff"}', "content_type": "application/json"},
+    "UTF-16": {"data": '{"a'.encode("utf-16"), "content_type": "application/json"},
+    "deep list": {"data": b"[" * 200_000, "content_type": "application/json"},
+    "deep object": {"data": b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "content_type": "application/json"},
+    "long number": {"data": b'{"tasks": ' + b"9" * 100_000 + b"}", "content_type": "application/json"},
+}
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+@pytest.mark.parametrize("sent", NOT_JSON.values(), ids=NOT_JSON.keys())
+def test_a_body_that_is_no_json_is_refused(client: FlaskClient, path: str, sent: dict[str, Any]) -> None:
+    response = client.post(path, **sent)
+    assert 400 <= response.status_code < 500
+    assert sentence_of(response)
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+@pytest.mark.parametrize("value", [None, True, 0, 1.5, "text", [], [1], [{}]], ids=repr)
+def test_json_that_is_no_object_is_refused(client: FlaskClient, path: str, value: object) -> None:
+    response = client.post(path, data=json.dumps(value), content_type="application/json")
+    assert 400 <= response.status_code < 500
+    assert sentence_of(response)
+
+
+@pytest.mark.parametrize("value", [None, True, 0, "text", [], [1], {}, {"project": None}, {"project": ""}], ids=repr)
+def test_versions_of_nothing_is_refused(client: FlaskClient, value: object) -> None:
+    response = client.post("/versions", data=json.dumps(value), content_type="application/json")
+    assert 400 <= response.status_code < 500
+    assert sentence_of(response)
+
+
+def _changed(**changes: Any) -> Json:
+    body = {**batch([task(1)]), **changes}
+    return {name: value for name, value in body.items() if value is not ...}
+
+
+UNUSABLE: dict[str, Json] = {
+    "no tasks": _changed(tasks=...),
+    "tasks null": _changed(tasks=None),
+    "tasks an object": _changed(tasks={"id": 1}),
+    "tasks a text": _changed(tasks="1"),
+    "a task null": _changed(tasks=[None]),
+    "a task a number": _changed(tasks=[task(1), 5]),
+    "no config": _changed(label_config=...),
+    "config null": _changed(label_config=None),
+    "config a number": _changed(label_config=5),
+    "config empty": _changed(label_config=""),
+    "config no xml": _changed(label_config="<View"),
+    "config with NUL": _changed(label_config=TEXT + "\x00"),
+    "config with a surrogate": _changed(label_config=TEXT.replace("text", "\ud800")),
+    "params a list": _changed(params=[1]),
+    "context a list": _changed(params={"context": [1]}),
+    "context a text": _changed(params={"context": "x"}),
+    "project a list": _changed(project=[1]),
+    "project an object": _changed(project={}),
+}
+
+
+@pytest.mark.parametrize("body", UNUSABLE.values(), ids=UNUSABLE.keys())
+def test_a_prediction_of_an_unusable_shape_is_refused_with_one_sentence(client: FlaskClient, body: Json) -> None:
+    response = client.post("/predict", json=body)
+    assert 400 <= response.status_code < 500
+    assert sentence_of(response)
+
+
+def _odd_task(**changes: Any) -> Json:
+    return {**task(1), **changes}
+
+
+SURROGATE = "bad \ud800 text"
+ODD_TASKS: dict[str, Json] = {
+    "NUL in the text": task(1, "a\x00b"),
+    "a lone surrogate in the text": task(1, SURROGATE),
+    "10 MB": task(1, "x" * 10_000_000),
+    "text a number": _odd_task(data={"text": 5}),
+    "text a truth": _odd_task(data={"text": True}),
+    "NaN": _odd_task(data={"text": float("nan")}),
+    "infinite": _odd_task(data={"text": float("inf"), "n": float("-inf")}),
+    "id null": _odd_task(id=None),
+    "id a text": _odd_task(id="a\x00\ud800"),
+    "id huge": _odd_task(id=10**30),
+    "id an object": _odd_task(id={"a": [1]}),
+    "no id": {"data": {"text": "t"}},
+    "annotations null": _odd_task(annotations=None, drafts=None, predictions=None),
+    "annotations a number": _odd_task(annotations=5),
+    "annotations an object": _odd_task(annotations={"result": []}),
+    "annotations of garbage": _odd_task(annotations=[None, 1, "x", [], {"result": "x"}, {"result": [None, {}]}]),
+    "drafts a truth": _odd_task(drafts=True),
+    "predictions a number": _odd_task(predictions=7),
+    "predictions of garbage": _odd_task(predictions=[None, {"result": None}, {"result": [{"value": 1}]}]),
+    "odd times": _odd_task(annotations=[{"result": [], "updated_at": 5}, {"result": [], "updated_at": {}}]),
+    "deep data": _odd_task(data={"text": "t", "x": json.loads("[" * 500 + "]" * 500)}),
+    "many fields": _odd_task(data={"text": "t", **{f"field{n}": n for n in range(5000)}}),
+    "odd field names": _odd_task(data={"text": "t", "": 1, "\ud800": 2, "\x00": 3, "a.b": 4}),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_TASKS.values(), ids=ODD_TASKS.keys())
+def test_an_odd_task_is_answered_in_a_batch_and_to_an_annotator(client: FlaskClient, odd: Json) -> None:
+    for entry in results(client, batch([odd, task(2)])):
+        assert ("result" in entry) != ("error" in entry)
+    response = client.post("/predict", json=typed("Judge.", about=odd))
+    assert response.status_code == 200
+    handwritten = interactive(texts_region("prompt", "Judge."), texts_region("response", "mine"), about=odd)
+    assert client.post("/predict", json=handwritten).status_code == 200
+
+
+ODD_REGIONS: dict[str, list[Any]] = {
+    "none": [],
+    "garbage": [None, 1, "x", [], {}],
+    "no value": [{"from_name": "prompt", "to_name": "text", "type": "textarea"}],
+    "value null": [{**texts_region("prompt"), "value": None}],
+    "value a list": [{**texts_region("prompt"), "value": ["Judge."]}],
+    "text a string": [{**texts_region("prompt"), "value": {"text": "Judge."}}],
+    "text a number": [{**texts_region("prompt"), "value": {"text": 5}}],
+    "text a truth": [{**texts_region("prompt"), "value": {"text": True}}],
+    "text an object": [{**texts_region("prompt"), "value": {"text": {"a": 1}}}],
+    "texts of garbage": [{**texts_region("prompt"), "value": {"text": [None, 5, "Judge."]}}],
+    "from_name a list": [{**texts_region("prompt", "x"), "from_name": ["prompt"]}],
+    "unknown control": [texts_region("other", "x"), choices_region("Unknown")],
+    "response a number": [texts_region("prompt", "Judge."), {**texts_region("response"), "value": {"text": 5}}],
+}
+
+
+@pytest.mark.parametrize("regions", ODD_REGIONS.values(), ids=ODD_REGIONS.keys())
+def test_odd_regions_are_answered(client: FlaskClient, regions: list[Any]) -> None:
+    response = client.post("/predict", json=interactive(*regions))
+    assert response.status_code < 500
+    assert response.status_code == 200 or sentence_of(response)
+
+
+@pytest.mark.parametrize("context", [{}, {"result": None}, {"result": "x"}, {"result": {}}, {"other": 1}], ids=repr)
+def test_an_odd_context_is_answered(client: FlaskClient, context: Json) -> None:
+    response = client.post("/predict", json=_changed(params={"context": context}))
+    assert response.status_code < 500
+    assert response.status_code == 200 or sentence_of(response)
+
+
+@pytest.mark.parametrize("params", [None, {}, {"login": "x"}, ...], ids=repr)
+def test_a_request_without_context_is_a_batch(client: FlaskClient, params: Any) -> None:
+    [entry] = results(client, _changed(params=params))
+    assert texts(entry) == ["OK"]
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a\x00b", SURROGATE, "x" * 1_000_000, "\u202egnirts", "%s %d {} {0}"], ids=lambda p: ascii(p)[:20]
+)
+def test_an_odd_prompt_is_asked_and_kept(make_app: MakeApp, llm: FakeLLM, prompt: str) -> None:
+    client = make_app().test_client()
+    entry = press(client, typed(prompt))
+    assert texts(entry) == ["OK"]
+    assert texts(results(client, batch([task(2)]))[0], "prompt") == texts(entry, "prompt")
+
+
+@pytest.mark.parametrize(
+    "project", ["", None, 4, "x", "4", "a/../b", "\x00", "\ud800", "ü" * 5000, "' OR 1=1 --", ...], ids=ascii
+)
+def test_an_odd_project_is_a_project_of_its_own(client: FlaskClient, project: Any) -> None:
+    given = {} if project is ... else {"project": project}
+    asked = {**typed("Another one."), "project": None, **given}
+    named = {"schema": TEXT, "hostname": "", "access_token": "", **given}
+    for path, body in (("/predict", asked), ("/setup", named), ("/versions", given)):
+        response = client.post(path, json=body)
+        assert response.status_code < 500
+        assert response.status_code == 200 or sentence_of(response)
+
+
+@pytest.mark.parametrize("reply", ["a\x00b", "\ud800", "x" * 1_000_000], ids=lambda reply: ascii(reply)[:20])
+def test_an_odd_reply_is_given_and_kept(make_app: MakeApp, llm: FakeLLM, reply: str) -> None:
+    llm.answer = reply
+    client = make_app(**PROMPTED).test_client()
+    first, second = results(client, batch([task(1)])), results(client, batch([task(1)]))
+    assert texts(first[0]) == texts(second[0])
+    assert len(llm.calls) == 1
+    assert press(client, typed("Judge.", about=task(1)))["result"]
+
+
+def test_a_huge_config_is_taken(client: FlaskClient) -> None:
+    many = "".join(f'<Choice value="choice {number}"/>' for number in range(2000))
+    config = TEXT.replace('<Choice value="Sarcastic"/>', many)
+    assert setup(client, config).status_code == 200
+
+
+def test_a_body_above_the_limit_is_refused(make_app: MakeApp) -> None:
+    client = make_app(max_request_mb=1).test_client()
+    for path in (*ENDPOINTS, "/versions"):
+        response = client.post(path, json={"project": "x" * 1_100_000})
+        assert response.status_code == 413
+        assert "MAX_REQUEST_MB" in sentence_of(response)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
+@pytest.mark.parametrize(
+    "path", ["/nope", "/predict", "/setup", "/webhook", "/health", "/train", "/is_training", "/%00"]
+)
+def test_no_method_on_any_path_is_an_error_of_the_server(client: FlaskClient, method: str, path: str) -> None:
+    response = client.open(path, method=method)
+    assert response.status_code < 500
+    assert "Traceback" not in response.get_data(as_text=True)
+
+
+def test_no_sentence_holds_the_projects_odd_name(client: FlaskClient) -> None:
+    response = client.post("/predict", json=_changed(project=[f"{PROJECT}\r\nX-Injected: 1"]))
+    assert "X-Injected" not in response.headers
+    assert response.status_code == 400

@@ -1,0 +1,113 @@
+"""A task's images, from the address in its data to pictures and text, each step once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from PIL import Image
+
+from llm_interactive import ocr
+from llm_interactive.errors import TaskDataError
+from llm_interactive.images import Picture
+from llm_interactive.media import MediaSource
+from llm_interactive.ocr import Reader
+from llm_interactive.task_images import TaskImages
+from tests.media_server import Answer, MediaServer, Resolver
+from tests.receipts import PHARMACY, as_file, receipt, text_of
+
+
+class CountingReader(Reader):
+    """Says how large each picture is, and how often it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    def text(self, picture: Picture) -> str:
+        self.read.append(f"{picture.width} x {picture.height}")
+        return self.read[-1] if picture.width > 10 else ""
+
+
+@pytest.fixture
+def server() -> Iterator[MediaServer]:
+    with MediaServer() as running:
+        running.serve("/a.png", as_file(Image.new("L", (30, 20))))
+        yield running
+
+
+@pytest.fixture
+def reader() -> CountingReader:
+    return CountingReader()
+
+
+@pytest.fixture
+def images(server: MediaServer, reader: CountingReader) -> TaskImages:
+    return TaskImages(MediaSource(None, None, [server.place], resolve=Resolver({})), reader)
+
+
+def test_an_address_gives_its_picture_and_its_text(images: TaskImages, server: MediaServer) -> None:
+    (picture,) = images.pictures(f"{server.url}/a.png")
+    assert (picture.mime, picture.width, picture.height) == ("image/png", 30, 20)
+    assert images.text(f"{server.url}/a.png") == "30 x 20"
+
+
+def test_many_tasks_with_one_image_fetch_and_read_it_once(
+    images: TaskImages, server: MediaServer, reader: CountingReader
+) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        texts = list(pool.map(lambda task: images.text(f"{server.url}/a.png", str(task)), range(40)))
+    assert set(texts) == {"30 x 20"}
+    assert len(server.asked) == 1
+    assert len(reader.read) == 1
+
+
+def test_one_image_under_two_addresses_is_read_once(
+    images: TaskImages, server: MediaServer, reader: CountingReader
+) -> None:
+    for signature in ("1", "2"):
+        server.serve(f"/a.png?sig={signature}", as_file(Image.new("L", (30, 20))))
+        images.text(f"{server.url}/a.png?sig={signature}")
+    assert len(server.asked) == 2
+    assert len(reader.read) == 1
+
+
+def test_pages_are_parted_by_an_empty_line_and_blank_ones_left_out(images: TaskImages, server: MediaServer) -> None:
+    pages = [Image.new("L", (width, 20)) for width in (30, 10, 40)]
+    server.serve("/pages.tiff", as_file(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+    assert len(images.pictures(f"{server.url}/pages.tiff")) == 3
+    assert images.text(f"{server.url}/pages.tiff") == "30 x 20\n\n40 x 20"
+
+
+def test_what_failed_is_fetched_again(images: TaskImages, server: MediaServer) -> None:
+    server.serve("/late.png", Answer(status=404))
+    with pytest.raises(TaskDataError, match="404"):
+        images.pictures(f"{server.url}/late.png")
+    server.serve("/late.png", as_file(Image.new("L", (30, 20))))
+    assert images.text(f"{server.url}/late.png") == "30 x 20"
+
+
+def test_a_slow_host_holds_nobody_else_up(images: TaskImages, server: MediaServer) -> None:
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def slow(asked: object) -> bytes:
+        arrived.set()
+        assert go_on.wait(10)
+        return as_file(Image.new("L", (50, 20)))
+
+    server.serve("/slow.png", slow)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(images.text, f"{server.url}/slow.png")
+        assert arrived.wait(10)
+        assert images.text(f"{server.url}/a.png") == "30 x 20"
+        go_on.set()
+        assert waiting.result() == "50 x 20"
+
+
+@pytest.mark.skipif(not ocr.installed(), reason="the OCR extra is not installed")
+def test_a_receipt_is_read_from_its_address(server: MediaServer) -> None:
+    server.serve("/receipt.jpg", as_file(receipt(PHARMACY), "JPEG"))
+    images = TaskImages(MediaSource(None, None, [server.place], resolve=Resolver({})), Reader())
+    assert images.text(f"{server.url}/receipt.jpg").splitlines() == text_of(PHARMACY)
