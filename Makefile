@@ -22,6 +22,9 @@ ARGS ?=
 # Flags for uv: make lock LOCK_FLAGS=--upgrade takes the newest releases.
 LOCK_FLAGS ?=
 
+# The first one binds the others that name it.
+LOCKS := requirements $(filter-out requirements,$(basename $(wildcard requirements*.in demo/requirements*.in)))
+
 BACKEND := .venv/.installed
 TOOLS := .venv/.tools
 LABEL_STUDIO := .venv-label-studio/.installed
@@ -63,21 +66,27 @@ check: $(TOOLS) ## formatting, lint and types
 	.venv/bin/ruff check
 	.venv/bin/mypy
 
+.PHONY: bench
+bench: $(BACKEND) bytecode ## measure throughput and waiting times; ARGS="--quick" for less
+	.venv/bin/python -m benchmarks $(ARGS)
+
+.PHONY: docs
+docs: $(BACKEND) ## write the parts of the documentation that are made from the code
+	.venv/bin/python -m docs.generate
+
 .PHONY: lock
 lock: $(TOOLS) ## compile the requirements into locks with hashes; LOCK_FLAGS=--upgrade takes the newest releases
-	@echo "Compiling the four locks ..."
-	@$(COMPILE) --only-binary :all: requirements.in -o requirements.txt
-	@$(COMPILE) --only-binary :all: requirements-test.in -o requirements-test.txt
-	@$(COMPILE) --only-binary :all: demo/requirements-llm.in -o demo/requirements-llm.txt
-	@$(COMPILE) demo/requirements-label-studio.in -o demo/requirements-label-studio.txt
-	@echo "Checking that the image's lock has wheels for every platform ..."
+	@for lock in $(LOCKS); do \
+		echo "Compiling $$lock.txt ..."; \
+		.venv/bin/uv pip compile --quiet --generate-hashes --overrides requirements-overrides.txt \
+			--python-version 3.11 --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock" \
+			$(LOCK_FLAGS) $$lock.in -o $$lock.txt || exit 1; \
+	done
+	@echo "Looking whether the image's lock has wheels for every platform ..."
 	@for platform in x86_64 aarch64; do for version in 3.11 3.12 3.13; do \
-		.venv/bin/uv pip install --quiet --dry-run --no-deps --require-hashes --only-binary :all: --target build \
+		.venv/bin/uv pip install --quiet --dry-run --no-deps --require-hashes --only-binary :all: --target .venv \
 			--python-platform $$platform-manylinux_2_28 --python-version $$version -r requirements.txt || exit 1; \
 	done; done
-
-COMPILE = .venv/bin/uv pip compile --quiet --generate-hashes --overrides requirements-overrides.txt \
-	--python-version 3.11 --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock" $(LOCK_FLAGS)
 
 .PHONY: clean
 clean: ## remove everything that make installed or built, but not the demo's data
@@ -98,9 +107,9 @@ endef
 $(BACKEND): requirements.txt
 	$(call make_venv,the backend,half a minute)
 
-$(TOOLS): requirements-test.txt $(BACKEND)
+$(TOOLS): requirements-test.txt requirements-ocr.txt $(BACKEND)
 	@echo "Installing what tests and checks need into $(@D), once ..."
-	@$(@D)/bin/python -m pip install $(PIP_FLAGS) -r $<
+	@$(@D)/bin/python -m pip install $(PIP_FLAGS) $(patsubst %,-r %,$(filter requirements-%,$^))
 	@touch $@
 
 $(LABEL_STUDIO): demo/requirements-label-studio.txt

@@ -17,7 +17,7 @@ import requests
 from demo.label_studio import LabelStudio, Login, Refused, label_studio
 from demo.llm_server import MODEL_NAME
 from demo.parts import backend_child, llm_child
-from demo.paths import DATA, LABEL_STUDIO_VENV
+from demo.paths import DATA, LABEL_STUDIO_VENV, LLM_VENV
 from demo.processes import Child, ChildFailed, answers, free_port
 from demo.progress import Progress
 from demo.projects import Prepared, prepare
@@ -63,6 +63,9 @@ def main() -> int:
 
 def run(children: list[Child]) -> NoReturn:
     """Start the parts (each is put into `children`) and watch them; ends by KeyboardInterrupt or a failure."""
+    for venv in (LABEL_STUDIO_VENV, LLM_VENV):
+        if not venv.exists():
+            raise ChildFailed(f"{venv} is missing. `make demo` installs it.")
     began = time.monotonic()
     ports = Ports.choose()
     login = Login(USERNAME, PASSWORD, _token())
@@ -124,7 +127,7 @@ def instructions(ports: Ports, prepared: list[Prepared]) -> str:
         if item.problem:
             lines += [f"  {'':<20} not connected: {item.problem}", ""]
         else:
-            lines += [f"  {'':<20} try: {item.example.prompt}", ""]
+            lines += [f"  {'':<20} try: {item.example.prompt} {item.example.note}".rstrip(), ""]
     lines += [
         "Open a task, turn on Auto-Annotation below it, type the prompt into the prompt field and press Shift+Enter.",
         "For many tasks at once: select them in the list, then Actions > Retrieve Predictions.",
