@@ -16,9 +16,10 @@ RUN useradd --uid 10001 --user-group --home-dir /data --no-create-home --shell /
 
 WORKDIR /app
 
-# The lock is complete and hashed: nothing is resolved here, and no release other than the tested ones is installed.
-COPY requirements.txt ./
-RUN python -m pip install --no-deps --require-hashes -r requirements.txt
+# The locks are complete and hashed: nothing is resolved here, and no release other than the tested ones is installed.
+# The second one reads images for models that take text only; without it the image is 60 MB smaller.
+COPY requirements.txt requirements-ocr.txt ./
+RUN python -m pip install --no-deps --require-hashes -r requirements.txt -r requirements-ocr.txt
 
 COPY llm_interactive ./llm_interactive
 COPY model.py _wsgi.py gunicorn.conf.py ./

@@ -95,21 +95,21 @@ clean: ## remove everything that make installed or built, but not the demo's dat
 
 # ---------------------------------------------------------------- parts
 
-# $(call make_venv,what,how long) makes the folder of the target anew from its first prerequisite, a lock.
+# $(call make_venv,what,how long) makes the folder of the target anew from its prerequisites, locks.
 define make_venv
 	@$(if $(PYTHON),,echo "$(NO_PYTHON)" >&2; exit 1)
 	@echo "Installing $(1) into $(@D), once ($(2)) ..."
 	@"$(PYTHON)" -m venv --clear $(@D)
-	@$(@D)/bin/python -m pip install $(PIP_FLAGS) -r $<
+	@$(@D)/bin/python -m pip install $(PIP_FLAGS) $(^:%=-r %)
 	@touch $@
 endef
 
-$(BACKEND): requirements.txt
-	$(call make_venv,the backend,half a minute)
+$(BACKEND): requirements.txt requirements-ocr.txt
+	$(call make_venv,the backend,a minute)
 
-$(TOOLS): requirements-test.txt requirements-ocr.txt $(BACKEND)
+$(TOOLS): requirements-test.txt $(BACKEND)
 	@echo "Installing what tests and checks need into $(@D), once ..."
-	@$(@D)/bin/python -m pip install $(PIP_FLAGS) $(patsubst %,-r %,$(filter requirements-%,$^))
+	@$(@D)/bin/python -m pip install $(PIP_FLAGS) -r $<
 	@touch $@
 
 $(LABEL_STUDIO): demo/requirements-label-studio.txt

@@ -14,7 +14,7 @@ from label_studio_ml.model import LabelStudioMLBase
 from llm_interactive import services as process_services
 from llm_interactive.answers import Prediction, build_prediction, model_version, shown_failure, unchanged
 from llm_interactive.batch import Batch
-from llm_interactive.edits import answered_by_prediction, is_only_an_edit
+from llm_interactive.edits import answered_by_prediction, has_outcome, is_only_an_edit
 from llm_interactive.errors import BackendError, NoImagesError, PromptError
 from llm_interactive.labeling import Labeling, parse_labeling_config
 from llm_interactive.llm import Reply
@@ -103,6 +103,9 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         prompt = prompt_in(regions, self.labeling)
         task_id = str(task.get("id"))
         last = self.services.store.answered(self.project, [task_id]).get(task_id)
+        if not regions and (last or has_outcome(task, self.labeling)):
+            # After Submit the page asks with nothing on it, several times; an answer would replace what was submitted.
+            return unchanged(self.model_version)
         last = last or answered_by_prediction(task, self.labeling)
         if is_only_an_edit(prompt, responses_in(regions, self.labeling), last):
             return unchanged(self.model_version)

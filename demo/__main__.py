@@ -127,7 +127,7 @@ def instructions(ports: Ports, prepared: list[Prepared]) -> str:
         if item.problem:
             lines += [f"  {'':<20} not connected: {item.problem}", ""]
         else:
-            lines += [f"  {'':<20} try: {item.example.prompt} {item.example.note}".rstrip(), ""]
+            lines += [f"  {'':<20} try: {item.example.prompt}", ""]
     lines += [
         "Open a task, turn on Auto-Annotation below it, type the prompt into the prompt field and press Shift+Enter.",
         "For many tasks at once: select them in the list, then Actions > Retrieve Predictions.",

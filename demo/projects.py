@@ -20,7 +20,6 @@ class Example:
     name: str
     title: str
     prompt: str
-    note: str = ""
 
     @property
     def label_config(self) -> str:
@@ -36,7 +35,7 @@ class Example:
 ALL_EXAMPLES = (
     Example("text-classification", "Text classification", "Is this text Sarcastic or Not Sarcastic?"),
     Example("chat", "Chat", "Answer the user's last message in one short sentence."),
-    Example("image-receipts", "Receipts", "Which category does this receipt belong to?", "(images are not read yet)"),
+    Example("image-receipts", "Receipts", "Which category does this receipt belong to?"),
 )
 
 

@@ -108,13 +108,14 @@ class Replies:
         self._call_timeout = call_timeout
 
     def ask_now(self, request: ChatRequest, seconds: float, origin: Origin) -> Reply:
-        """A new reply for somebody who waits for it.
+        """A new reply for somebody who waits for it; batches find it in the store from then on.
 
         Raises:
             DeadlineError: it did not come within `seconds`.
             BackendError: the model failed; the cause.
         """
-        [future] = self._dispatcher.submit([(None, self._call(request, origin, None))], seconds=seconds, urgent=True)
+        ask = self._call(request, origin, request.key(self._client.endpoint))
+        [future] = self._dispatcher.submit([(None, ask)], seconds=seconds, urgent=True)
         try:
             # The dispatcher itself ends the call in time and knows what kept it; this is for when it is too busy to.
             return future.result(timeout=seconds + _GRACE)
@@ -141,11 +142,10 @@ class Replies:
         for key, future in zip(missing, self._dispatcher.submit(calls, seconds=seconds), strict=True):
             future.add_done_callback(partial(_settle, batch, numbers[key]))
 
-    def _call(self, request: ChatRequest, origin: Origin, key: str | None) -> Ask:
+    def _call(self, request: ChatRequest, origin: Origin, key: str) -> Ask:
         def ask(seconds: float) -> Reply:
             reply = self._timed(request, origin, min(seconds, self._call_timeout))
-            if key is not None:
-                self._store.save_reply(key, reply)
+            self._store.save_reply(key, reply)
             return reply
 
         return ask

@@ -13,24 +13,17 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from llm_interactive.replies import BREAKS, Text, normal
+from llm_interactive.wording import COMMON
 
-INTERJECTIONS = frozenset("yes no ja nein oui non si sí no да нет yeah nope sim não tak nie ano ne evet hayır".split())
-_COMMON = INTERJECTIONS | frozenset(
-    """
-    a all always and any as at be best better bad both by can correct different do either end every few first for fine
-    general good great he her here high him his how i in is it its last left less like likely low may maybe me mixed more
-    most much my neither never new next none nor not nothing now of off often ok okay old on one only open or other others
-    our out part right same several she so some still such than that the their them then there they this to true false
-    two three four five under unknown unclear up us very was we well what when where which who why will with wrong you your
-    autre autres otro otra otros andere anderes sonstiges outro outra altro altri другое другой diğer inny inne
-    是 否 对 错 有 无 無 好 坏 其他 其它 はい いいえ その他 他 기타 예 네 아니오 아니요 นั่น ใช่ ไม่ใช่ อื่นๆ نعم لا أخرى כן לא אחר हाँ नहीं अन्य
-    """.split()
-)
 _KOREAN_ENDING = re.compile(
     r"(?:적|적인|적으로)?(?:입니다|이에요|예요|이다|이며|이고|이라고|라고|임|은|는|이|가|을|를|의|에|으로|로|과|와|도|인|만)?$"
 )
 _GLUE = frozenset("-_/@&+\\")
 _AND = frozenset("/&")
+
+
+_LONGEST = 30
+"""Words of a name that is looked for inside a text; a longer one is found as the whole reply."""
 
 
 class Mention(NamedTuple):
@@ -139,7 +132,7 @@ class Catalog:
 
     def _known(self, word: str) -> str:
         """`word` as the choices have it: without a Korean ending; "4/5" is 4 where 5 is the highest number."""
-        if word in self._words or word.isascii() and "/" not in word:
+        if word in self._words or (word.isascii() and "/" not in word):
             return word
         number, _, highest = word.partition("/")
         if highest:
@@ -153,7 +146,7 @@ class Catalog:
     def _longer_names(self) -> defaultdict[int, defaultdict[tuple[int, int], list[str]]]:
         """For a choice whose name is part of longer ones ("Not Sarcastic"): those, by their size and where it is."""
         longer: defaultdict[int, defaultdict[tuple[int, int], list[str]]] = defaultdict(lambda: defaultdict(list))
-        for phrase in self._phrases:
+        for phrase in (phrase for phrase in self._phrases if len(phrase) <= _LONGEST):
             for first, word in enumerate(phrase):
                 for length in self._lengths.get(word, ()):
                     if length < len(phrase):
@@ -213,7 +206,8 @@ def _ways_to_write(name: list[str]) -> Iterator[tuple[str, ...]]:
 def _lengths(phrases: Iterable[tuple[str, ...]]) -> dict[str, list[int]]:
     lengths: defaultdict[str, set[int]] = defaultdict(set)
     for phrase in phrases:
-        lengths[phrase[0]].add(len(phrase))
+        if len(phrase) <= _LONGEST:
+            lengths[phrase[0]].add(len(phrase))
     return {word: sorted(sizes, reverse=True) for word, sizes in lengths.items()}
 
 
@@ -232,7 +226,7 @@ def _is_common(name: list[str]) -> bool:
     joined = "".join(words)
     return (
         (joined.isalnum() and len(joined) <= (1 if joined >= "\u3000" else 2))
-        or joined in _COMMON
+        or joined in COMMON
         or all(w.strip("+-%").isdigit() for w in words)
     )
 
@@ -260,4 +254,4 @@ def _is_typo(given: str, meant: str) -> bool:
     """
     if len(meant) < 5 or given[0] != meant[0] or OSA.distance(given, meant) != 1:
         return False
-    return len(given) != len(meant) or sorted(given) == sorted(meant) or len(meant) >= 7 and given[-1] == meant[-1]
+    return len(given) != len(meant) or sorted(given) == sorted(meant) or (len(meant) >= 7 and given[-1] == meant[-1])

@@ -23,6 +23,14 @@ def is_only_an_edit(prompt: str | None, responses: Sequence[str], last: Answered
     return any(fingerprint(response) not in last.replies for response in responses)
 
 
+def has_outcome(task: Mapping[str, Any], labeling: Labeling) -> bool:
+    """Whether a draft, annotation or prediction of the task holds more than a prompt: a response, labels."""
+    records = (record for kind in ("drafts", "annotations", "predictions") for record in task.get(kind) or [])
+    results = (record.get("result") for record in records if isinstance(record, Mapping))
+    regions = (region for result in results if isinstance(result, list) for region in result)
+    return any(isinstance(region, Mapping) and region.get("from_name") != labeling.prompt.name for region in regions)
+
+
 def answered_by_prediction(task: Mapping[str, Any], labeling: Labeling) -> Answered | None:
     """The last answer to a task as its stored predictions have it."""
     for prediction in task.get("predictions") or []:

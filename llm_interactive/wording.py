@@ -1,54 +1,27 @@
-"""What the words around a name say of it: denied, announced as the answer, a conclusion. The words are in wording.toml."""
+"""What the words around a name say of it: denied, announced as the answer, a conclusion. wording.toml lists them."""
 
 from __future__ import annotations
 
 import tomllib
 from collections import defaultdict
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from llm_interactive.replies import BREAKS, SENTENCE_ENDS, Text, normal
 
+# fmt: off
 Sense = Literal[
-    "not",
-    "aside",
-    "condition",
-    "before",
-    "after",
-    "at_end",
-    "link",
-    "nothing_denied",
-    "turn",
-    "opener",
-    "offer",
-    "order",
-    "task",
-    "noun",
-    "nouns",
-    "praise",
-    "final",
-    "think",
-    "of",
-    "is",
-    "act",
-    "tail",
-    "filler",
-    "conclusion",
-    "reason",
-    "states",
-    "and",
-    "or",
-    "refusal",
-    "revision",
-    "cross",
-    "tick",
+    "not", "aside", "condition", "before", "after", "at_end", "link", "nothing_denied", "turn", "opener", "offer",
+    "order", "task", "noun", "nouns", "praise", "final", "think", "of", "is", "act", "tail", "filler", "conclusion",
+    "reason", "states", "and", "or", "refusal", "revision", "cross", "tick", "interjection", "common", "verdict",
 ]
+# fmt: on
 """What a word or phrase does to the names near it."""
 
 
 def _lexicon() -> dict[tuple[str, ...], frozenset[Sense]]:
     lexicon: defaultdict[tuple[str, ...], frozenset[Sense]] = defaultdict(frozenset)
-    lists: dict[Sense, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+    lists = cast("dict[Sense, str]", tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")))
     for sense, phrases in lists.items():
         for phrase in phrases.split(","):
             lexicon[tuple(Text(normal(phrase.strip())).words)] |= {sense}
@@ -62,12 +35,14 @@ for _phrase in sorted(_LEXICON, key=len, reverse=True):
         _SIZES[_phrase[0]].append(len(_phrase))
 _SIZES.default_factory = None
 
+INTERJECTIONS = frozenset("".join(phrase) for phrase, senses in _LEXICON.items() if "interjection" in senses)
+COMMON = INTERJECTIONS | {"".join(phrase) for phrase, senses in _LEXICON.items() if "common" in senses}
+
 _NOTHING: frozenset[Sense] = frozenset()
 _DENIAL: frozenset[Sense] = frozenset({"not", "after"})
 _KOREAN_DENIAL: frozenset[Sense] = frozenset({"at_end"})
 _KOREAN_NOT = ("아니", "아닙", "아닌", "않", "없")
 _JOINTS = frozenset(":=|→\n")
-_VERDICTS = frozenset("no none false absent nein non nee 0 0% 0.0 incorrect wrong нет не 否 ні".split())
 _CLAUSE_ENDS = SENTENCE_ENDS | frozenset(",、:—–-=|(")
 
 
@@ -122,52 +97,54 @@ class Wording:
     # -------------------------------------------------------------------------------------------- denied
 
     def denied_before(self, start: int, name: int) -> bool:
-        """Whether the words from `start`, a sentence's first, up to `name` deny what stands there."""
-        words, senses = self._words, self.senses
+        """Whether the words from `start`, a sentence's first, to `name` deny what begins there."""
         start = max(start, name - _MEMORY)
-        denied = aside = supposed = offered = repeated = False
+        denied = aside = supposed = False
         for place in range(start, name):
-            sense = senses[place]
-            if words[place] in _CLAUSE_ENDS:
+            sense = self.senses[place]
+            if self._words[place] in _CLAUSE_ENDS:
                 aside = False
-                offered = offered or repeated and words[place] in ":-=|"
-            elif sense:
-                opens = (
-                    words[place - 1] in _CLAUSE_ENDS or words[place - 1] == "and" and words[place - 2] in _CLAUSE_ENDS
-                )
-                if "turn" in sense or "opener" in sense and opens and place > start:
-                    denied = aside = False
-                denied = denied or "not" in sense
-                aside = aside or "aside" in sense
-                supposed = supposed or "condition" in sense
-                repeated = (
-                    repeated or "offer" in sense or "task" in sense and place == start and words[place + 1] == ":"
-                )
-                offered = offered or repeated and "is" in sense or "order" in sense and place == start
-        return denied or aside or supposed or offered or name > start and "before" in senses[name - 1]
+            elif "turn" in sense or ("opener" in sense and place > start and self._opens_clause(place)):
+                denied = aside = False
+            denied = denied or "not" in sense
+            aside = aside or "aside" in sense
+            supposed = supposed or "condition" in sense
+        right_before = name > start and "before" in self.senses[name - 1]
+        return denied or aside or supposed or right_before or self._repeats_question(start, name)
+
+    def _opens_clause(self, place: int) -> bool:
+        previous = place - 2 if self._words[place - 1] == "and" and place > 1 else place - 1
+        return self._words[previous] in _CLAUSE_ENDS
+
+    def _repeats_question(self, start: int, name: int) -> bool:
+        """Whether the words are the prompt's: "Options:", "Classify the …", "Text: …"."""
+        if start < name and "order" in self.senses[start]:
+            return True
+        if start + 1 < name and "task" in self.senses[start] and self._words[start + 1] == ":":
+            return True
+        offer = next((place for place in range(start, name) if "offer" in self.senses[place]), name)
+        return any(self._words[place] in ":-=|" or "is" in self.senses[place] for place in range(offer, name))
 
     def denied_after(self, name: int, end: int, *, followed: bool) -> bool:
-        """Whether the words from `name`'s end up to `end` deny it; `followed`: a "not" at their end is another name's."""
+        """Whether the words from `name`'s end to `end` deny it; `followed`: a "not" at their end is another name's."""
         while followed and end > name and ("not" in self.senses[end - 1] or self._words[end - 1] in _CLAUSE_ENDS):
             end -= 1
         if name < end and self._words[name] in ":=|-—–":
-            return self._is_verdict(name + 1, end)
+            return name + 1 < end and self._is_verdict(name + 1)
         near = True
         for place in range(name, end):
             sense = self.senses[place]
             if self._words[place] in _CLAUSE_ENDS:
                 return False
             near = near and place < name + 6 and "link" not in sense
-            if "at_end" in sense or near and "after" in sense:
+            if "at_end" in sense or (near and "after" in sense):
                 return True
         return False
 
-    def _is_verdict(self, place: int, end: int) -> bool:
-        """Whether "no" or a cross stands at `place`: "Positive: no", but not "Positive - no complaints"."""
-        if place >= end:
-            return False
+    def _is_verdict(self, place: int) -> bool:
+        """Whether "no" stands at `place`: "Positive: no", but not "Positive - no complaints"."""
         alone = place + 1 >= len(self._words) or self._words[place + 1] in _CLAUSE_ENDS
-        return self._words[place] in _VERDICTS and alone or self._words[place] == "not"
+        return "verdict" in self.senses[place] and (alone or self._words[place] == "not")
 
     def crossed_out(self, start: int, first: int, last: int, end: int) -> bool:
         """Whether the name from `first` up to `last` has a cross or an empty box, in the sentence from `start` to `end`.
@@ -187,7 +164,7 @@ class Wording:
         """Whether the line that ends before word `end` ends in a denial, which then holds for the next line."""
         broken = end > 1 and self._words[end - 1] == "\n" and "not" in self.senses[end - 2]
         # "Negative: no", and the next label on the next line.
-        verdict = end > 2 and self._words[end - 2] in _VERDICTS and self._words[end - 3] in ":=|-—–"
+        verdict = end > 2 and "verdict" in self.senses[end - 2] and self._words[end - 3] in ":=|-—–"
         return broken and not verdict
 
     # -------------------------------------------------------------------------------------------- announced
@@ -229,7 +206,7 @@ class Wording:
             if place >= len(self._words) or self._named[place]:
                 break
             word = self._words[place]
-            passed = word in ":=|(-—–\n" or not word.isalnum() and word not in BREAKS
+            passed = word in ":=|(-—–\n" or (not word.isalnum() and word not in BREAKS)
             if not passed and not {"filler", "is", "tail", "act"} & self.senses[place]:
                 break
 

@@ -1,0 +1,87 @@
+"""The locks are hashed, complete, and hold nothing that nobody needs."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from demo.paths import ROOT
+from tests.packaging.locks import LOCKED_FOR, LOCKS, installed, locked, needed, requirements
+
+LOCK_NAMES = pytest.mark.parametrize("name", LOCKS)
+
+
+@LOCK_NAMES
+def test_every_locked_release_has_hashes(name: str) -> None:
+    releases = locked(name)
+
+    assert releases
+    assert [distribution for distribution, (version, hashes) in releases.items() if not version or not hashes] == []
+
+
+@LOCK_NAMES
+def test_the_environment_holds_the_locked_releases(name: str) -> None:
+    found = installed(name)
+
+    wrong = {
+        distribution: version
+        for distribution, (version, _) in locked(name).items()
+        if distribution not in found or found[distribution].version != version
+    }
+    assert wrong == {}
+
+
+@LOCK_NAMES
+def test_a_lock_is_complete_on_this_machine(name: str) -> None:
+    assert set(needed(name, {})) - set(locked(name)) == set()
+
+
+@LOCK_NAMES
+def test_a_lock_holds_what_is_needed_and_nothing_else(name: str) -> None:
+    assert set(locked(name)) == set(needed(name, LOCKED_FOR))
+
+
+@LOCK_NAMES
+def test_locked_releases_are_those_that_the_others_ask_for(name: str) -> None:
+    releases = locked(name)
+
+    wrong = {
+        f"{distribution}{specifier}": releases[distribution][0]
+        for distribution, specifier in needed(name, LOCKED_FOR).items()
+        if not specifier.contains(releases[distribution][0], prereleases=True)
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("name", ["requirements-ocr", "requirements-test"])
+def test_what_is_installed_on_top_holds_the_releases_of_the_image(name: str) -> None:
+    image, on_top = locked("requirements"), locked(name)
+    both = image.keys() & on_top.keys()
+
+    assert {distribution: on_top[distribution] for distribution in both} == {
+        distribution: image[distribution] for distribution in both
+    }
+
+
+def imported(module: Path) -> set[str]:
+    """Names of the packages that a module imports, anywhere in it."""
+    nodes = list(ast.walk(ast.parse(module.read_text())))
+    plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    froms = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    return {name.partition(".")[0] for name in [*plain, *froms]}
+
+
+def test_all_that_the_backend_imports_is_asked_for_by_name() -> None:
+    modules = [*(ROOT / "llm_interactive").rglob("*.py"), ROOT / "model.py", ROOT / "_wsgi.py"]
+    own = {"llm_interactive", "model"}
+    names = set[str]().union(*map(imported, modules)) - own - set(sys.stdlib_module_names)
+    distributions = packages_distributions()
+    files = [ROOT / "requirements.in", ROOT / "requirements-ocr.in"]  # the second is optional
+    asked = {canonicalize_name(requirement.name) for file in files for requirement in requirements(file)}
+
+    assert {name for name in names if asked.isdisjoint(map(canonicalize_name, distributions.get(name, ())))} == set()
