@@ -126,10 +126,11 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
 
     def _ask_now(self, task: Task, typed: str | None) -> Prediction:
         store, settings = self.services.store, self.settings
-        prompt = interactive_prompt(task, typed, store.prompt(self.project), self.labeling, settings)
+        current = store.prompt(self.project)
+        prompt = interactive_prompt(task, typed, current, self.labeling, settings)
         question = ask_about(task, prompt, self.labeling, settings, self.services.images)
         if typed:
-            store.save_prompt(self.project, typed)
+            store.save_prompt(self.project, typed, current=current)
         version = self._version_of(prompt)
         reply = self.services.replies.ask_now(question.request, settings.predict_deadline, self._origin(version))
         self._remember([(question, reply)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from docs.failures import errors_table
 from llm_interactive.settings import SPEC_TEMPLATE, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,7 +36,10 @@ def _default(value: object) -> str:
 
 def parts() -> dict[Path, dict[str, str]]:
     """For each file its parts that are made from the code, by name."""
-    return {ROOT / "README.md": {"settings": settings_table()}}
+    return {
+        ROOT / "README.md": {"settings": settings_table()},
+        ROOT / "docs/errors.md": {"errors": errors_table()},
+    }
 
 
 def with_parts(text: str, made: dict[str, str]) -> str:

@@ -114,7 +114,8 @@ class Replies:
             DeadlineError: it did not come within `seconds`.
             BackendError: the model failed; the cause.
         """
-        ask = self._call(request, origin, request.key(self._client.endpoint))
+        # Not waiting here: the caller's own note of the answer is committed after it.
+        ask = self._call(request, origin, request.key(self._client.endpoint), wait=False)
         [future] = self._dispatcher.submit([(None, ask)], seconds=seconds, urgent=True)
         try:
             # The dispatcher itself ends the call in time and knows what kept it; this is for when it is too busy to.
@@ -142,10 +143,10 @@ class Replies:
         for key, future in zip(missing, self._dispatcher.submit(calls, seconds=seconds), strict=True):
             future.add_done_callback(partial(_settle, batch, numbers[key]))
 
-    def _call(self, request: ChatRequest, origin: Origin, key: str) -> Ask:
+    def _call(self, request: ChatRequest, origin: Origin, key: str, *, wait: bool = True) -> Ask:
         def ask(seconds: float) -> Reply:
             reply = self._timed(request, origin, min(seconds, self._call_timeout))
-            self._store.save_reply(key, reply)
+            self._store.save_reply(key, reply, wait=wait)
             return reply
 
         return ask

@@ -103,7 +103,7 @@ class Dispatcher:
             if queue.waiting:
                 self._batches.append(queue)
             self._start_threads()
-            self._changed.notify_all()
+            self._changed.notify(len(futures))
         return futures
 
     def close(self) -> None:
@@ -184,10 +184,11 @@ class Dispatcher:
             )
             return
         call.tries += 1
+        started = time.monotonic()
         try:
             reply = call.ask(left)
         except RateLimitError as error:
-            self._again(call, error, self._pace.limited(time.monotonic(), error.retry_after))
+            self._again(call, error, self._pace.limited(started, time.monotonic(), error.retry_after))
         except TransientLLMError as error:
             pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (call.tries - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
             self._again(call, error, max(pause, error.retry_after or 0), counts=True)

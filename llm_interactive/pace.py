@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 
-_BACK_OFF = 0.9
-_FIRST_PAUSE = 0.25
+_BACK_OFF = 0.95
+_FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _LONGEST_WISH = 120.0
-_SPEED_UP_PER_SECOND = 0.05
+# Growth of the rate for each success, in calls per second: careful after a limit, doubling every 8 seconds of calm.
+_SEARCHING, _CAREFUL, _BOLD = 0.5, 0.02, 0.5
+_BOLDER_EVERY = 8.0
 _WINDOW = 5.0
 _FORGET_AFTER = 60.0
 _SLOWEST = 0.2
@@ -17,9 +19,10 @@ _SLOWEST = 0.2
 class Pace:
     """The common pace of all callers. Times are `time.monotonic()` seconds, rates are calls per second.
 
-    After a rate limit nobody calls for as long as the provider asked, two minutes at most (or a quarter of a
-    second, doubling while it goes on). Then the rate starts at a little less than what went through in the last seconds and grows slowly; a
-    minute without another limit lifts it.
+    After a rate limit nobody calls for as long as the provider asked, two minutes at most (or a tenth of a second,
+    doubling while it goes on). Then the rate starts at a little less than what went through in the last seconds and
+    grows, slowly at first; a minute without another limit lifts it. A provider that limits before anything went
+    through leaves the rate to be searched for from below.
     """
 
     def __init__(self) -> None:
@@ -28,7 +31,8 @@ class Pace:
         self._next_start = 0.0
         self._resumes = 0.0
         self._pause = _FIRST_PAUSE
-        self._limited_at = 0.0
+        self._limited_at = float("-inf")
+        self._searching = True  # nothing went through yet by which to know the rate
         self._window_start = 0.0
         self._window_count = 0
         self._seen = 0.0
@@ -56,15 +60,19 @@ class Pace:
             self._window_count += 1
             self._pause = _FIRST_PAUSE
             if self._rate is not None:
-                self._rate += self._rate * _SPEED_UP_PER_SECOND / max(self._rate, 1.0)
+                calm = max(0.0, now - self._resumes) * min(1.0, self._rate)
+                growth = _SEARCHING if self._searching else min(_BOLD, _CAREFUL * 2 ** (calm / _BOLDER_EVERY))
+                self._rate += min(self._rate, 1.0) * growth
 
-    def limited(self, now: float, retry_after: float | None) -> float:
-        """Note a rate limit; gives the seconds for which nobody calls."""
+    def limited(self, started: float, now: float, retry_after: float | None) -> float:
+        """Note that a call that was `started` met a rate limit; gives the seconds for which nobody calls."""
         with self._lock:
-            if now < self._resumes:  # calls that were already under way meet the same limit
-                return self._resumes - now
+            if now < self._resumes or started <= self._limited_at:  # it was under way already and met the same limit
+                return max(0.0, self._resumes - now)
             elapsed = max(now - self._window_start, 0.5)
-            rate = max(self._seen, self._window_count / elapsed) if self._window_start else 1.0
+            if self._searching or self._rate is None:
+                self._searching = not self._window_count
+            rate = max(self._seen, self._window_count / elapsed) if self._window_start else self._rate or 1.0
             self._rate = max(_SLOWEST, min(rate, self._rate or rate) * _BACK_OFF)
             pause = self._pause if retry_after is None else min(retry_after, _LONGEST_WISH)
             self._pause = min(_LONGEST_PAUSE, self._pause * 2)

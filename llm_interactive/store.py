@@ -121,9 +121,12 @@ class Store:
         found: str | None = self._value(newest)
         return found
 
-    def save_prompt(self, project: str, text: str) -> None:
-        """Make `text` the project's current prompt; nothing is written if it is already."""
-        if self.prompt(project) != text:
+    def save_prompt(self, project: str, text: str, *, current: str | None = None) -> None:
+        """Make `text` the project's current prompt; nothing is written if it is already.
+
+        `current` is what the caller has just read, if it has.
+        """
+        if (current or self.prompt(project)) != text:
             row = {"project": project, "text": text, "created_at": time.time()}
             self._write(_prompts, [row])
 
@@ -162,11 +165,14 @@ class Store:
             found.update((row.key, Reply(**{**row.reply, "texts": tuple(row.reply["texts"])})) for row in rows)
         return found
 
-    def save_reply(self, key: str, reply: Reply) -> None:
-        """Keep a paid reply under `key`; returns when it is committed."""
+    def save_reply(self, key: str, reply: Reply, *, wait: bool = True) -> None:
+        """Keep a paid reply under `key`; returns when it is committed.
+
+        Without `wait` it is committed before the next write that waits.
+        """
         if self._reply_seconds:
             row = {"key": key, "reply": {**asdict(reply), "texts": list(reply.texts)}, "created_at": time.time()}
-            self._write(_replies, [row])
+            self._write(_replies, [row], wait=wait)
 
     def answered(self, project: str, tasks: Iterable[str]) -> dict[str, Answered]:
         """The last answer to each of `tasks` that has one."""
@@ -213,13 +219,14 @@ class Store:
         rows = self._rows(statement.limit(1))
         return rows[0][0] if rows else None
 
-    def _write(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    def _write(self, table: sa.Table, rows: list[dict[str, Any]], *, wait: bool = True) -> None:
         done: Future[None] = Future()
         with self._closing:
             if not rows or self._closed:
                 return
             self._writes.put((table, rows, done))
-        done.result()
+        if wait:
+            done.result()
 
     def _write_forever(self) -> None:
         closing = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -182,6 +183,20 @@ def test_the_same_task_asked_twice_at_once_is_asked_once(
     llm.release()
     assert [texts(entry) for entry in (*first.result(), *second.result())] == [["OK"]] * 3
     assert len(llm.calls) == 2
+
+
+def test_however_requests_for_the_same_tasks_meet_each_task_is_asked_once(
+    make_app: MakeApp, llm: FakeLLM, threads: ThreadPoolExecutor
+) -> None:
+    app = make_app(**PROMPTED)
+
+    def ask_one_after_another() -> None:
+        for one in tasks(60):
+            assert texts(results(app.test_client(), batch([one]))[0]) == ["OK"]
+
+    for walk in [threads.submit(ask_one_after_another) for _ in range(8)]:
+        walk.result()
+    assert [times for times in Counter(call.prompt for call in llm.calls).values() if times > 1] == []
 
 
 def test_tasks_of_the_same_text_have_an_entry_each(client: FlaskClient, llm: FakeLLM) -> None:

@@ -52,12 +52,14 @@ ANY_JSON: st.SearchStrategy[Any] = st.recursive(
     max_leaves=8,
 )
 
-WORDS = st.sampled_from(["Judge.", "Positive", "OK", "{text}", "{labels} {a.b}", "{no_such_field}", "⚠ failed", " ", ""])
+WORDS = st.sampled_from(
+    ["Judge.", "Positive", "OK", "{text}", "{labels} {a.b}", "{no_such_field}", "⚠ failed", " ", ""]
+)
 
 
 def mostly(right: st.SearchStrategy[Any], wrong: st.SearchStrategy[Any] = ANY_JSON) -> st.SearchStrategy[Any]:
     """`right` in most examples, `wrong` in some."""
-    return st.integers(0, 5).flatmap(lambda chance: right if chance else wrong)
+    return st.one_of(*[right] * 5, wrong)
 
 
 CONTROLS = st.sampled_from(["prompt", "response", "sentiment", "other"])
@@ -87,7 +89,9 @@ DIALOGUES = st.lists(
 OPTIONS = st.lists(
     mostly(WORDS | st.fixed_dictionaries({"value": mostly(WORDS)}, optional={"alias": mostly(WORDS)})), max_size=4
 )
-ADDRESSES = st.sampled_from(["/data/upload/1/a.png", "/data/local-files/?d=a.png", "data:image/png;base64,AAAA", "a.png"])
+ADDRESSES = st.sampled_from(
+    ["/data/upload/1/a.png", "/data/local-files/?d=a.png", "data:image/png;base64,AAAA", "a.png"]
+)
 DATA = st.dictionaries(ANY_TEXT, ANY_JSON, max_size=2).flatmap(
     lambda more: st.fixed_dictionaries(
         {},
@@ -114,17 +118,25 @@ LABELS = st.lists(
 def configs(draw: st.DrawFn, labels: Sequence[str] = ("Positive", "Negative")) -> str:
     """Labeling configs with `labels` as choices: most can be used, some lack something, some are no XML."""
 
-    def tag(parent: Any, name: str, **attributes: st.SearchStrategy[str | None]) -> Any:
+    def tag(parent: Any, kind: str, /, **attributes: st.SearchStrategy[str | None]) -> Any:
         drawn = {attribute: draw(values) for attribute, values in attributes.items()}
-        return etree.SubElement(parent, name, {key: value for key, value in drawn.items() if value is not None})
+        return etree.SubElement(parent, kind, {key: value for key, value in drawn.items() if value is not None})
 
     target = mostly(st.just("text"), st.sampled_from(["missing", "second", "text,second", "", None]))
     flag = mostly(st.none(), st.sampled_from(["true", "false", "maybe"]))
     view = etree.Element("View")
     kinds = ["Text", "Text", "Text", "HyperText", "Paragraphs", "Image", "Audio", "Header", "Unknown"]
     for name in ["text", "second"][: draw(st.integers(1, 2))]:
-        value = mostly(st.just("$text"), st.sampled_from(["$a.b", "$options[0]", "$$", "about $text", "", None]) | XML_TEXT)
-        tag(view, draw(st.sampled_from(kinds)), name=st.just(name), value=value, valueType=mostly(st.none(), st.just("url")))
+        value = mostly(
+            st.just("$text"), st.sampled_from(["$a.b", "$options[0]", "$$", "about $text", "", None]) | XML_TEXT
+        )
+        tag(
+            view,
+            draw(st.sampled_from(kinds)),
+            name=st.just(name),
+            value=value,
+            valueType=mostly(st.none(), st.just("url")),
+        )
     for name in ["prompt", "response", "an answer", "my-prompt"][: draw(mostly(st.just(2), st.integers(0, 4)))]:
         written = mostly(st.just(name), st.sampled_from(["prompt", "text", "", None]) | XML_TEXT)
         tag(view, "TextArea", name=written, toName=target, perRegion=flag)
@@ -140,11 +152,21 @@ def configs(draw: st.DrawFn, labels: Sequence[str] = ("Positive", "Negative")) -
         )
         for label in labels:
             value = mostly(st.just(label), st.none())
-            child = tag(choices, draw(mostly(st.just("Choice"), st.just("Label"))), value=value, alias=mostly(st.none(), LABELS.map("".join)))
+            child = tag(
+                choices,
+                draw(mostly(st.just("Choice"), st.just("Label"))),
+                value=value,
+                alias=mostly(st.none(), LABELS.map("".join)),
+            )
             if draw(mostly(st.just(False), st.just(True))):
                 tag(child, "Choice", value=st.just("nested"))
     if draw(st.booleans()):
-        tag(view, draw(st.sampled_from(["Rating", "Labels", "Taxonomy", "Pairwise"])), name=st.just("more"), toName=target)
+        tag(
+            view,
+            draw(st.sampled_from(["Rating", "Labels", "Taxonomy", "Pairwise"])),
+            name=st.just("more"),
+            toName=target,
+        )
     config: str = etree.tostring(view, encoding="unicode")
     place = draw(st.integers(0, len(config)))
     damaged = st.sampled_from([config[:place], config[:place] + config[place + 1 :], config[place:], ""]) | ANY_TEXT
@@ -152,7 +174,17 @@ def configs(draw: st.DrawFn, labels: Sequence[str] = ("Positive", "Negative")) -
     return text
 
 
-SAYINGS = ["{}", " {}.\n", "The answer is: {}", "**{}**", "not {}", '{{"label": "{}"}}', "{0} or {0}?", "<think>{}", "{}{}"]
+SAYINGS = [
+    "{}",
+    " {}.\n",
+    "The answer is: {}",
+    "**{}**",
+    "not {}",
+    '{{"label": "{}"}}',
+    "{0} or {0}?",
+    "<think>{}",
+    "{}{}",
+]
 
 
 def replies(labels: Sequence[str] = ("Positive", "Negative")) -> st.SearchStrategy[FixedAnswer]:
@@ -164,7 +196,9 @@ def replies(labels: Sequence[str] = ("Positive", "Negative")) -> st.SearchStrate
         st.sampled_from([*labels, ""]),
     )
     message = mostly(st.fixed_dictionaries({"role": st.just("assistant"), "content": mostly(ANY_TEXT)}))
-    choice = mostly(st.fixed_dictionaries({"index": st.just(0), "message": message, "finish_reason": mostly(st.just("stop"))}))
+    choice = mostly(
+        st.fixed_dictionaries({"index": st.just(0), "message": message, "finish_reason": mostly(st.just("stop"))})
+    )
     completion = st.fixed_dictionaries({"choices": mostly(st.lists(choice, max_size=2))}, optional={"usage": ANY_JSON})
     refusal = st.fixed_dictionaries({"error": mostly(st.fixed_dictionaries({"message": ANY_JSON, "code": ANY_JSON}))})
     odd = st.builds(
@@ -185,7 +219,9 @@ class Backend:
     client: FlaskClient
     llm: FakeLLM
 
-    def predict(self, body: Json, said: Sequence[FixedAnswer] = ("Positive",), *, patient: bool = False) -> TestResponse:
+    def predict(
+        self, body: Json, said: Sequence[FixedAnswer] = ("Positive",), *, patient: bool = False
+    ) -> TestResponse:
         """The answer to `body`; each request to the model gets one of what is `said`, always the same."""
 
         def answer(call: Call) -> FixedAnswer:
@@ -199,7 +235,7 @@ class Backend:
             mark = f"{zlib.crc32(repr((body, said)).encode('utf-8', 'replace'))}"
             project = body.get("project", PROJECT)
             sent = {**body, "project": f"{project}.{mark}"} if isinstance(project, str | int) else body
-            return self.client.post("/predict", data=json.dumps(sent), content_type="application/json")
+            return self.client.post("/predict", data=json.dumps(sent), content_type="application/json", buffered=True)
 
 
 @pytest.fixture(scope="module")
@@ -322,7 +358,10 @@ def test_any_tasks_are_answered_one_entry_each(backend: Backend, tasks: list[Jso
 
 @fuzz(400)
 @given(asked=TASKS, context=CONTEXTS)
-@example(asked=task(predictions=7), context={"result": [texts_region("prompt", "Judge."), texts_region("response", "my own")]})
+@example(
+    asked=task(predictions=7),
+    context={"result": [texts_region("prompt", "Judge."), texts_region("response", "my own")]},
+)
 def test_any_regions_of_an_annotator_are_answered(backend: Backend, asked: Json, context: Any) -> None:
     body = request([asked], context=context)
     check(backend.predict(body), body)

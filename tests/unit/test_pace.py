@@ -29,7 +29,7 @@ def rate_after_limit(per_second: float) -> tuple[Pace, float]:
     """A pace that met a limit while calls went through at a steady rate, and the moment when its pause ends."""
     pace = Pace()
     now = run(pace, NOW, 20, per_second)
-    pause = pace.limited(now, None)
+    pause = pace.limited(now, now, None)
     return pace, now + pause
 
 
@@ -49,25 +49,25 @@ def test_any_number_of_calls_may_start_at_once() -> None:
 @pytest.mark.parametrize("seconds", [0.25, 7.0, 30.0])
 def test_all_pause_for_as_long_as_the_provider_asked(seconds: float) -> None:
     pace = Pace()
-    assert pace.limited(NOW, seconds) == seconds
+    assert pace.limited(NOW, NOW, seconds) == seconds
     assert pace.wait(NOW) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("seconds", [1e5, 1_795_372_439.0, 1e12])
 def test_an_absurd_wish_of_the_provider_does_not_stop_everybody_for_hours(seconds: float) -> None:
     pace = Pace()
-    pace.limited(NOW, seconds)
+    pace.limited(NOW, NOW, seconds)
     assert pace.wait(NOW) <= 3600
 
 
 def test_the_pause_ends() -> None:
     pace = Pace()
-    pace.limited(NOW, 7.0)
+    pace.limited(NOW, NOW, 7.0)
     assert pace.wait(NOW + 7.001) <= 0
 
 
 def test_without_a_wish_of_the_provider_the_first_pause_is_short() -> None:
-    assert 0 < Pace().limited(NOW, None) <= 1.0
+    assert 0 < Pace().limited(NOW, NOW, None) <= 1.0
 
 
 def limits_in_a_row(count: int) -> list[float]:
@@ -75,7 +75,7 @@ def limits_in_a_row(count: int) -> list[float]:
     pace = Pace()
     now, pauses = NOW, []
     for _ in range(count):
-        pauses.append(pace.limited(now, None))
+        pauses.append(pace.limited(now, now, None))
         now += pauses[-1] + 0.01
     return pauses
 
@@ -91,16 +91,16 @@ def test_the_pause_does_not_grow_for_ever() -> None:
 
 def test_a_call_that_goes_through_ends_the_doubling() -> None:
     pace = Pace()
-    first = pace.limited(NOW, None)
+    first = pace.limited(NOW, NOW, None)
     pace.succeeded(NOW + 2)
-    assert pace.limited(NOW + 3, None) == first
+    assert pace.limited(NOW + 3, NOW + 3, None) == first
 
 
 def test_calls_that_meet_the_same_limit_make_the_pause_no_longer() -> None:
     pace = Pace()
-    pace.limited(NOW, 2.0)
+    pace.limited(NOW, NOW, 2.0)
     for _ in range(30):
-        pace.limited(NOW + 0.5, 2.0)
+        pace.limited(NOW + 0.5, NOW + 0.5, 2.0)
     assert pace.wait(NOW + 0.5) == pytest.approx(1.5)
 
 
@@ -113,14 +113,14 @@ def test_after_the_pause_calls_start_a_little_slower_than_they_went_through(per_
 def test_the_rate_falls_with_every_further_limit() -> None:
     pace, now = rate_after_limit(10.0)
     before = gap(pace, now)
-    now += 1 + pace.limited(now + 1, 1.0)
+    now += 1 + pace.limited(now + 1, now + 1, 1.0)
     assert gap(pace, now) > before
 
 
 def test_even_the_slowest_pace_starts_a_call_within_ten_seconds() -> None:
     pace, now = rate_after_limit(10.0)
     for _ in range(50):
-        now += pace.limited(now, 0.0) + 0.01
+        now += pace.limited(now, now, 0.0) + 0.01
     assert gap(pace, now) <= 10
 
 
@@ -150,5 +150,5 @@ def test_a_minute_without_another_limit_lifts_it(seconds: float, paced: bool) ->
 def test_a_lifted_limit_can_come_back() -> None:
     pace, now = rate_after_limit(10.0)
     pace.wait(now + 61)
-    pace.limited(now + 61, 3.0)
+    pace.limited(now + 61, now + 61, 3.0)
     assert pace.wait(now + 61) == pytest.approx(3.0)

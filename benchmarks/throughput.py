@@ -1,0 +1,118 @@
+"""Batches: how near to what the model's latency, and what the openai client, allow; and what they take."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from pathlib import Path
+
+from benchmarks.bodies import names
+from benchmarks.cpu import cpu_seconds_of_tree
+from benchmarks.figures import Row, percentile
+from benchmarks.llm import Behaviour
+from benchmarks.memory import Memory, Peak
+from benchmarks.programs import Backend, BareLoop, LoopbackLLM
+from benchmarks.sizes import Sizes
+
+_THREADS = 32
+
+
+def batch(sizes: Sizes, folder: Path) -> list[Row]:
+    """A batch against a slow model, and the memory before and during it."""
+    with LoopbackLLM() as llm, Backend(llm, folder) as backend:
+        fresh = backend.memory()
+        backend.setup()
+        for name in names("warm", 5):
+            backend.ask(name)
+        idle = backend.memory()
+        row, peak = _paced(backend, llm, sizes.batch, sizes.batch_latency)
+    memory = Row(
+        f"memory of the process tree (RSS), idle / {sizes.batch:,}-task batch",
+        f"{idle.rss:.0f} / {peak.rss:.0f} MB",
+        "≤ 160 / 220 MB",
+        idle.rss <= 160 and peak.rss <= 220,
+        f"PSS {idle.pss:.0f} / {peak.pss:.0f} MB; idle is after a /setup and 5 interactive requests, "
+        f"RSS {fresh.rss:.0f} MB right after the start; the peak is looked for 5 times a second",
+        {"idle_rss": idle.rss, "idle_pss": idle.pss, "peak_rss": peak.rss, "peak_pss": peak.pss},
+    )
+    return [row, memory]
+
+
+def large_batch(sizes: Sizes, folder: Path) -> list[Row]:
+    """A request larger than any Label Studio was seen to send."""
+    with LoopbackLLM() as llm, Backend(llm, folder) as backend:
+        backend.setup()
+        row, peak = _paced(backend, llm, sizes.large_batch, sizes.large_latency)
+        after = backend.memory()
+    memory = Row(
+        f"memory of the process tree (RSS), {sizes.large_batch:,}-task batch",
+        f"{peak.rss:.0f} MB",
+        "bounded",
+        None,
+        f"PSS {peak.pss:.0f} MB; RSS {after.rss:.0f} MB after it",
+        {"peak_rss": peak.rss, "peak_pss": peak.pss, "after_rss": after.rss},
+    )
+    return [row, memory]
+
+
+def _paced(backend: Backend, llm: LoopbackLLM, count: int, latency: float) -> tuple[Row, Memory]:
+    tasks = names("paced", count)
+    llm.behave(Behaviour(latency=latency))
+    with Peak(backend.pid) as peak:
+        answer = backend.predict_all(tasks)
+    calls = llm.calls()
+    durations = [call.ended - call.arrived for call in calls if call.ended is not None]
+    most = llm.most_in_flight()
+    ideal = math.ceil(count / _THREADS) * latency
+    ratio = answer.seconds / ideal
+    # What is left to the backend once the model's own lateness is taken off.
+    slack = math.ceil(count / _THREADS) * (statistics.mean(durations) - latency)
+    row = Row(
+        f"{count:,} tasks × {latency:g} s",
+        f"{ratio:.3f} × the ideal ({answer.seconds:.1f} s)",
+        f"≤ 1.10 × ceil({count:,}/{_THREADS}) × {latency:g} s",
+        ratio <= 1.10 and len(calls) == count and most <= _THREADS,
+        f"{len(calls)} calls, at most {most} at once; the model itself took {statistics.mean(durations):.3f} s a call "
+        f"(p95 {percentile(durations, 0.95):.3f}), {slack:.1f} s of the whole",
+        {"ratio": ratio, "seconds": answer.seconds, "most_in_flight": most, "calls": len(calls)},
+    )
+    return row, peak.most
+
+
+def zero_latency(sizes: Sizes, folder: Path) -> list[Row]:
+    """Batches against a model that costs nothing, in turn with a bare loop over the openai client."""
+    bare: list[float] = []
+    ours: list[float] = []
+    count = sizes.round_tasks
+    with LoopbackLLM() as llm, Backend(llm, folder) as backend, BareLoop(llm, _THREADS) as loop:
+        backend.setup()
+        loop.run("warm-bare", 100)
+        backend.predict_all(names("warm-ours", 100))
+        before = cpu_seconds_of_tree(backend.pid), cpu_seconds_of_tree(loop.pid)
+        for number in range(sizes.rounds):
+            llm.behave(Behaviour())
+            bare.append(count / loop.run(f"bare-{number}", count))
+            ours.append(count / backend.predict_all(names(f"ours-{number}", count)).seconds)
+        after = cpu_seconds_of_tree(backend.pid), cpu_seconds_of_tree(loop.pid)
+    cpu, bare_cpu = ((b - a) / (sizes.rounds * count) * 1000 for a, b in zip(before, after, strict=True))
+    ratio = statistics.median(ours) / statistics.median(bare)
+    ratios = [mine / its for mine, its in zip(ours, bare, strict=True)]
+    return [
+        Row(
+            "zero latency, tasks/s",
+            f"{ratio:.2f} × the bare loop ({statistics.median(ours):.0f} to {statistics.median(bare):.0f})",
+            "≥ 0.5 × a bare loop over the openai client",
+            ratio >= 0.5,
+            f"medians of {sizes.rounds} alternating rounds of {count:,}; "
+            f"single rounds {min(ratios):.2f}–{max(ratios):.2f}, "
+            f"bare loop {min(bare):.0f}–{max(bare):.0f}/s, ours {min(ours):.0f}–{max(ours):.0f}/s; "
+            f"CPU time a call {bare_cpu:.2f} ms and {cpu:.2f} ms",
+            {
+                "ratio": ratio,
+                "ours": statistics.median(ours),
+                "bare": statistics.median(bare),
+                "cpu": cpu,
+                "bare_cpu": bare_cpu,
+            },
+        )
+    ]
