@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
+from functools import partial
 
 import httpx2
 import openai
@@ -126,7 +126,7 @@ def _of_settings_and_configs() -> Iterator[tuple[str, BackendError]]:
         "neither response nor choices": '<View><Text name="t" value="$t"/><TextArea name="prompt" toName="t"/></View>',
     }
     for cause, config in configs.items():
-        yield cause, _raised(lambda config=config: parse_labeling_config(config, "prompt", "response"))
+        yield cause, _raised(partial(parse_labeling_config, config, "prompt", "response"))
     yield "extra params that are no JSON", _raised(lambda: ProjectParams.parse("model=gpt-4o"))
     yield "extra params with a wrong value", _raised(lambda: ProjectParams.parse({"temperature": 9}))
 
@@ -135,11 +135,16 @@ def _of_tasks_and_prompts() -> Iterator[tuple[str, BackendError]]:
     labeling = parse_labeling_config(_TEXT, "prompt", "response")
     own = Settings(use_internal_prompt_template=False)
     yield "no prompt anywhere", _raised(lambda: batch_prompt({}, None, labeling, Settings(default_prompt=None)))
-    tasks = SimpleNamespace(missing={}, null={"text": None}, blank={"text": " "}, other={"text": [1]})
-    for cause, data in vars(tasks).items():
+    tasks: dict[str, dict[str, object]] = {
+        "missing": {},
+        "null": {"text": None},
+        "blank": {"text": " "},
+        "another type": {"text": [1]},
+    }
+    for cause, data in tasks.items():
         yield (
             f"task: field is {cause}",
-            _raised(lambda data=data: build_messages(data, "P", [], labeling, Settings())),
+            _raised(partial(build_messages, data, "P", [], labeling, Settings())),
         )
     yield (
         "placeholder that nothing fills",
