@@ -133,15 +133,17 @@ class Replies:
         numbers: dict[str, list[int]] = {}
         for number, request in requests.items():
             numbers.setdefault(request.key(self._client.endpoint), []).append(number)
-        paid = self._store.replies(numbers)
-        for key, reply in paid.items():
-            for number in numbers[key]:
-                batch.settle(number, reply, from_store=True)
+        paid: dict[str, Reply] = {}
+
+        def known(keys: list[str]) -> Mapping[str, Reply]:
+            paid.update(self._store.replies(keys))
+            return paid
+
+        calls = [(key, self._call(requests[first], batch.origin, key)) for key, (first, *_) in numbers.items()]
+        futures = self._dispatcher.submit(calls, seconds=seconds, known=known)
         self._metrics.from_store(batch.origin, sum(len(numbers[key]) for key in paid))
-        missing = [key for key in numbers if key not in paid]
-        calls = [(key, self._call(requests[numbers[key][0]], batch.origin, key)) for key in missing]
-        for key, future in zip(missing, self._dispatcher.submit(calls, seconds=seconds), strict=True):
-            future.add_done_callback(partial(_settle, batch, numbers[key]))
+        for (key, of_tasks), future in zip(numbers.items(), futures, strict=True):
+            future.add_done_callback(partial(_settle, batch, of_tasks, key in paid))
 
     def _call(self, request: ChatRequest, origin: Origin, key: str, *, wait: bool = True) -> Ask:
         def ask(seconds: float) -> Reply:
@@ -163,7 +165,8 @@ class Replies:
         return reply
 
 
-def _settle(batch: Batch, numbers: list[int], future: Future[Reply]) -> None:
+def _settle(batch: Batch, numbers: list[int], from_store: bool, future: Future[Reply]) -> None:
     error = future.exception()
     for number in numbers:
-        batch.settle(number, error if isinstance(error, BackendError) else future.result())
+        outcome = error if isinstance(error, BackendError) else future.result()
+        batch.settle(number, outcome, from_store=from_store)

@@ -13,11 +13,12 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from llm_interactive.replies import BREAKS, Text, normal
-from llm_interactive.wording import COMMON
+from llm_interactive.wording import COMMON, DEGREES
 
 _KOREAN_ENDING = re.compile(
     r"(?:적|적인|적으로)?(?:입니다|이에요|예요|이다|이며|이고|이라고|라고|임|은|는|이|가|을|를|의|에|으로|로|과|와|도|인|만)?$"
 )
+_ARABIC_BEGINNING = re.compile(r"(?:وال|ال|و)(\w{4,})$")
 _GLUE = frozenset("-_/@&+\\")
 _AND = frozenset("/&")
 
@@ -53,6 +54,11 @@ class Catalog:
         for place, name in enumerate(self._plain):
             self._bare[_bare(name)].append(place)
         self._longer = self._longer_names()
+        self._graded = {
+            choice
+            for choice, sizes in self._longer.items()
+            if any(name.split()[0] in DEGREES for names in sizes.values() for name in names)
+        }
         self._numbers = [int(word) for word in self._words if word.isascii() and word.isdigit() and len(word) < 9]
         self.common = frozenset(place for place, name in enumerate(names) if _is_common(name))
 
@@ -130,14 +136,26 @@ class Catalog:
             several = [place for place in several if self._normal[place] == written]
         return several[0] if len(several) == 1 else None
 
+    def _shares_end(self, word: str, following: list[str]) -> bool:
+        """Whether `word` instead of the first word of the name that begins `following` makes a name."""
+        return any(
+            len(following) >= size > 1 and (word, *following[1:size]) in self._phrases
+            for size in self._lengths.get(word, ())
+        )
+
     def _known(self, word: str) -> str:
-        """`word` as the choices have it: without a Korean ending; "4/5" is 4 where 5 is the highest number."""
+        """`word` as the choices have it: without a Korean ending or an Arabic "and the".
+
+        "4/5" is 4 where 5 is the highest number.
+        """
         if word in self._words or (word.isascii() and "/" not in word):
             return word
         number, _, highest = word.partition("/")
         if highest:
             return number if number in self._words and highest == str(max(self._numbers, default="")) else word
-        if "가" <= word[0] <= "힣":
+        if bare := _ARABIC_BEGINNING.match(word):
+            return bare[1] if bare[1] in self._words else word
+        if "가" <= word[-1] <= "힣":
             for size in range(len(word) - 1, 0, -1):
                 if word[:size] in self._words and _KOREAN_ENDING.fullmatch(word, size):
                     return word[:size]
@@ -158,6 +176,12 @@ class Catalog:
         """Whether the words around a name are another name, misspelled: "Nto Sarcastic", "Java Script"."""
         if words[first] >= "\u0e00":
             return False
+        previous = words[first - 1] if first else ""
+        if previous in DEGREES and choice in self._graded:
+            return True
+        # "low to medium risk", where "Low risk" is a choice.
+        if first > 1 and previous in ("and", "or", "to", "/") and self._shares_end(words[first - 2], words[first:]):
+            return True
         for (size, offset), names in self._longer[choice].items() if choice in self._longer else ():
             around = " ".join(words[max(0, first - offset) : first - offset + size])
             close = process.extractOne(around, names, scorer=OSA.distance, score_cutoff=2)
@@ -250,8 +274,13 @@ def _bare(name: str) -> str:
 def _is_typo(given: str, meant: str) -> bool:
     """One letter too many, missing, or swapped with its neighbour; another letter only inside a long word.
 
-    First letters count: "atypical" is not "typical". So do last ones, where "employee" is not "employer".
+    First letters count ("atypical" is not "typical"), and so do last ones ("larger" is not "large", nor is an employee
+    an employer), but for a plural and where a long word was cut short.
     """
     if len(meant) < 5 or given[0] != meant[0] or OSA.distance(given, meant) != 1:
         return False
+    if given.startswith(meant):
+        return given[-1] in ("s", meant[-1])
+    if meant.startswith(given):
+        return len(meant) >= 7
     return len(given) != len(meant) or sorted(given) == sorted(meant) or (len(meant) >= 7 and given[-1] == meant[-1])

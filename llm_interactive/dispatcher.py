@@ -14,7 +14,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -78,33 +78,51 @@ class Dispatcher:
         self._closed = False
 
     def submit(
-        self, asks: Iterable[tuple[str | None, Ask]], *, seconds: float, urgent: bool = False
+        self,
+        asks: Iterable[tuple[str | None, Ask]],
+        *,
+        seconds: float,
+        urgent: bool = False,
+        known: Callable[[list[str]], Mapping[str, Reply]] | None = None,
     ) -> list[Future[Reply]]:
         """Futures of the calls `asks`, in order; a call not made within `seconds` fails with DeadlineError.
 
-        Calls with a key that is already under way, in this batch or another one, share its future.
+        Calls with a key that is already under way, in this batch or another one, share its future. `known` is asked for
+        the replies that need no call once the keys are taken: a call that ended before has left its reply there.
         """
         queue = _Queue(urgent)
         ends = time.monotonic() + seconds
         futures: list[Future[Reply]] = []
+        calls: list[_Call] = []
         with self._changed:
             for key, ask in asks:
                 if key is not None and key in self._running:
                     futures.append(self._running[key])
                     continue
                 call = _Call(key, ask, ends, queue)
+                calls.append(call)
                 futures.append(call.future)
-                if self._closed:
-                    call.future.set_exception(_stopped())
-                    continue
                 if key is not None:
                     self._running[key] = call.future
-                (self._urgent if urgent else queue.waiting).append(call)
-            if queue.waiting:
-                self._batches.append(queue)
-            self._start_threads()
-            self._changed.notify(len(futures))
+        replies = known([call.key for call in calls if call.key is not None]) if known else {}
+        for call in calls:
+            if call.key is not None and call.key in replies:
+                self._finish(call, replies[call.key])
+        self._enqueue([call for call in calls if not call.future.done()], queue)
         return futures
+
+    def _enqueue(self, calls: list[_Call], queue: _Queue) -> None:
+        with self._changed:
+            closed = self._closed
+            if not closed:
+                (self._urgent if queue.urgent else queue.waiting).extend(calls)
+                if queue.waiting:
+                    self._batches.append(queue)
+                self._start_threads()
+                self._changed.notify(len(calls))
+        if closed:
+            for call in calls:
+                self._finish(call, _stopped())
 
     def close(self) -> None:
         """Drop the calls that wait; those being made end by themselves."""

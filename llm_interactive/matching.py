@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from itertools import groupby, zip_longest
@@ -58,6 +59,10 @@ def _claimed(reading: _Reading, single: bool) -> set[int]:
     # All labels amid other words are the question repeated.
     repeated = strongest == _Strength.MENTIONED and 2 < len(names) == len(reading.catalog.choices)
     return set() if repeated else names
+
+
+_THE = frozenset({"the", "these", "those"})
+_SCORE = re.compile(r"[01]?\.\d|\d+(?:\.\d+)?%")
 
 
 class _Strength(IntEnum):
@@ -155,6 +160,9 @@ class _Reading:
         stated = [row for row, following in zip_longest(rows, rows[1:]) if self._is_stated(row, following)]
         graded = [row._replace(strength=self._strength(row)) for row in stated]
         claims = [row for row in map(self._without_common, graded) if row.mentions]
+        # "Positive: 0.9, Negative: 0.1" scores all labels.
+        if len(_choices(filter(self._is_scored, claims))) > 1:
+            claims = [row for row in claims if not self._is_scored(row)]
         # "Positive: … Negative: …" tells what the labels mean.
         if sum(self._is_explained(row) for row in claims) > 1:
             claims = [_weakened(row, _Strength.LED) for row in claims]
@@ -165,7 +173,7 @@ class _Reading:
         """Whether a row is said to be so: not denied, asked, quoted, or one of two."""
         text, wording = self.text, self.wording
         start, end = text.sentence(row.first)
-        if row.alternatives or text.words[end - 1] == "?" or any(text.is_quoted(*name[1:]) for name in row.mentions):
+        if row.alternatives or text.words[end - 1] == "?" or self._is_in_passing(row):
             return False
         if wording.denied_before(start, row.first) or wording.denied_before(*text.heading(row.first)):
             return False
@@ -176,6 +184,17 @@ class _Reading:
             return False
         followed = following is not None and following.first < end
         return not wording.denied_after(row.last, following.first if following and followed else end, followed=followed)
+
+    def _is_in_passing(self, row: _Row) -> bool:
+        """Whether a name stands in a quotation, or only describes something: "the spam filter"."""
+        text = self.text
+        if any(text.is_quoted(name.first, name.last) for name in row.mentions):
+            return True
+        if row.first == 0 or text.words[row.first - 1] not in _THE or row.last >= len(text.words):
+            return False
+        written = text.text[text.starts[row.first] : text.ends[row.last - 1]]
+        as_given = written in self.catalog.choices and not written.islower()
+        return not as_given and text.words[row.last].isalpha() and not self.wording.senses[row.last]
 
     def _strength(self, row: _Row) -> _Strength:
         text = self.text
@@ -267,3 +286,8 @@ class _Reading:
         words = self.text.words
         opens = not self.text.says(self.text.sentence(row.first)[0], row.first)
         return opens and row.last < len(words) and words[row.last] in ":=-—–"
+
+    def _is_scored(self, row: _Row) -> bool:
+        """Whether a fraction or percentage follows a row."""
+        after = self.text.words[row.last : row.last + 2]
+        return after != [] and after[0] in BREAKS and bool(_SCORE.match(after[-1]))

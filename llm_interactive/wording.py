@@ -14,6 +14,7 @@ Sense = Literal[
     "not", "aside", "condition", "before", "after", "at_end", "link", "nothing_denied", "turn", "opener", "offer",
     "order", "task", "noun", "nouns", "praise", "final", "think", "of", "is", "act", "tail", "filler", "conclusion",
     "reason", "states", "and", "or", "refusal", "revision", "cross", "tick", "interjection", "common", "verdict",
+    "degree",
 ]
 # fmt: on
 """What a word or phrase does to the names near it."""
@@ -24,7 +25,7 @@ def _lexicon() -> dict[tuple[str, ...], frozenset[Sense]]:
     lists = cast("dict[Sense, str]", tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")))
     for sense, phrases in lists.items():
         for phrase in phrases.split(","):
-            lexicon[tuple(Text(normal(phrase.strip())).words)] |= {sense}
+            lexicon[tuple(Text(normal(" ".join(phrase.split()))).words)] |= {sense}
     return dict(lexicon)
 
 
@@ -35,16 +36,22 @@ for _phrase in sorted(_LEXICON, key=len, reverse=True):
         _SIZES[_phrase[0]].append(len(_phrase))
 _SIZES.default_factory = None
 
-INTERJECTIONS = frozenset("".join(phrase) for phrase, senses in _LEXICON.items() if "interjection" in senses)
-COMMON = INTERJECTIONS | {"".join(phrase) for phrase, senses in _LEXICON.items() if "common" in senses}
+
+def _words_of(sense: Sense) -> frozenset[str]:
+    return frozenset("".join(phrase) for phrase, senses in _LEXICON.items() if sense in senses)
+
+
+INTERJECTIONS = _words_of("interjection")
+COMMON = _words_of("common") | INTERJECTIONS
+DEGREES = _words_of("degree")
 
 _NOTHING: frozenset[Sense] = frozenset()
 _DENIAL: frozenset[Sense] = frozenset({"not", "after"})
 _KOREAN_DENIAL: frozenset[Sense] = frozenset({"at_end"})
 _KOREAN_NOT = ("아니", "아닙", "아닌", "않", "없")
+# What may stand between "Answer" and the answer, and what ends a part of a sentence.
 _JOINTS = frozenset(":=|→\n")
-_CLAUSE_ENDS = SENTENCE_ENDS | frozenset(",、:—–-=|(")
-
+_CLAUSE_ENDS = SENTENCE_ENDS | frozenset(",:—–-=|(")
 
 _MEMORY = 100
 """Words of a sentence that are looked back over."""
@@ -69,12 +76,9 @@ class Wording:
         self.heads = self._heads()
 
     def _scan(self) -> None:
-        words, place = self._words, 0
-        while place < len(words):
-            size = 1
-            if not self._named[place]:
-                size = self._mark(place)
-            place += size
+        place = 0
+        while place < len(self._words):
+            place += 1 if self._named[place] else self._mark(place)
 
     def _mark(self, place: int) -> int:
         """Give the words at `place` the senses of the phrases that begin there; how many words are done with."""
@@ -118,6 +122,8 @@ class Wording:
 
     def _repeats_question(self, start: int, name: int) -> bool:
         """Whether the words are the prompt's: "Options:", "Classify the …", "Text: …"."""
+        while start < name and self._words[start] in BREAKS:
+            start += 1
         if start < name and "order" in self.senses[start]:
             return True
         if start + 1 < name and "task" in self.senses[start] and self._words[start + 1] == ":":
@@ -144,12 +150,12 @@ class Wording:
     def _is_verdict(self, place: int) -> bool:
         """Whether "no" stands at `place`: "Positive: no", but not "Positive - no complaints"."""
         alone = place + 1 >= len(self._words) or self._words[place + 1] in _CLAUSE_ENDS
-        return "verdict" in self.senses[place] and (alone or self._words[place] == "not")
+        return ("verdict" in self.senses[place] and alone) or self._words[place] == "not"
 
     def crossed_out(self, start: int, first: int, last: int, end: int) -> bool:
-        """Whether the name from `first` up to `last` has a cross or an empty box, in the sentence from `start` to `end`.
+        """Whether the name from `first` to `last`, in the sentence from `start` to `end`, has a cross or an empty box.
 
-        It stands after the name unless the line begins with such marks.
+        Marks stand after the names unless the line begins with one.
         """
         words, senses = self._words, self.senses
         while start < first - 1 and words[start] in BREAKS:
@@ -218,8 +224,9 @@ class Wording:
 
     def next_task(self) -> int | None:
         """The word at which a small model goes on with a task of its own making ("Text: …")."""
-        own = self.senses[:1] != [] and "task" in self.senses[0]
-        for place in range(1, len(self._words) - 1) if not own else ():
+        if self.senses and "task" in self.senses[0]:
+            return None
+        for place in range(1, len(self._words) - 1):
             if "task" in self.senses[place] and self._words[place - 1] == "\n" and self._words[place + 1] == ":":
                 return place
         return None
