@@ -1,0 +1,112 @@
+"""What the operator sees: / in a browser, /status, /metrics."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.server.bodies import PROJECT, Json, batch, press, results, task, tasks, typed
+from tests.server.conftest import MakeApp
+from tests.servers import FakeLLM, Reply, error
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+PROMPTED = {"default_prompt": "Judge."}
+
+
+def status(client: FlaskClient) -> Json:
+    found: Json = client.get("/status").get_json()
+    return found
+
+
+def test_the_root_is_json_unless_html_is_asked_for(client: FlaskClient) -> None:
+    assert client.get("/").get_json() == {"status": "UP"}
+    assert client.get("/", headers={"Accept": "*/*"}).get_json() == {"status": "UP"}
+    assert client.get("/", headers=BROWSER).mimetype == "text/html"
+
+
+def test_counts_are_kept_by_project_and_model_version(make_app: MakeApp, llm: FakeLLM) -> None:
+    client = make_app(**PROMPTED).test_client()
+    results(client, batch(tasks(3)))
+    results(client, batch(tasks(3)))
+    results(client, batch(tasks(2), project="5.1"))
+    found = {row["project"]: row for row in status(client)["projects"]}
+    assert found[PROJECT]["model_version"].startswith("gpt-3.5-turbo/")
+    assert {name: found[PROJECT][name] for name in ("tasks_done", "calls_ok", "from_store")} == {
+        "tasks_done": 6,
+        "calls_ok": 3,
+        "from_store": 3,
+    }
+    assert found["5.1"]["from_store"] == 2
+
+
+def test_metrics_have_the_same_counts(make_app: MakeApp, llm: FakeLLM) -> None:
+    client = make_app(**PROMPTED).test_client()
+    results(client, batch(tasks(3)))
+    [row] = status(client)["projects"]
+    exposition = client.get("/metrics").get_data(as_text=True)
+    [calls] = re.findall(r"^llm_interactive_llm_calls_total\{.*\} (.*)$", exposition, re.MULTILINE)
+    assert float(calls) == row["calls_ok"]
+
+
+def test_the_last_errors_stand_in_words_with_the_tasks_they_concern(make_app: MakeApp, llm: FakeLLM) -> None:
+    llm.answer = error(400, "no")
+    client = make_app(**PROMPTED).test_client()
+    results(client, batch(tasks(4)))
+    press(client, typed("Judge!"))
+    newest, older = status(client)["errors"]
+    assert (newest["tasks"], older["tasks"]) == (1, 4)
+    assert "refused the request (400)" in older["error"]
+    assert older["project"] == PROJECT
+
+
+def test_a_batch_under_way_is_shown_until_its_last_call_ends(make_app: MakeApp, llm: FakeLLM) -> None:
+    llm.answer = Reply(["OK"], hang=True)
+    llm.queue("OK")
+    app: Flask = make_app(**PROMPTED)
+    client = app.test_client()
+    with ThreadPoolExecutor(1) as thread:
+        under_way = thread.submit(results, app.test_client(), batch(tasks(5)))
+        llm.wait_for_calls(5)
+        [shown] = status(client)["batches"]
+        page = client.get("/", headers=BROWSER).get_data(as_text=True)
+        llm.release()
+        assert len(under_way.result()) == 5
+    assert shown["project"] == PROJECT
+    assert shown["done"] + shown["failed"] + shown["left"] == shown["tasks"] == 5
+    assert shown["left"] >= 4
+    assert PROJECT in page
+    assert status(client)["batches"] == []
+
+
+def test_what_others_wrote_is_escaped_on_the_page(make_app: MakeApp, llm: FakeLLM) -> None:
+    llm.answer = error(400, "<script>alert(1)</script>")
+    client = make_app(**PROMPTED).test_client()
+    results(client, batch([task(1)], project="<img src=x>"))
+    page = client.get("/", headers=BROWSER).get_data(as_text=True)
+    assert "&lt;script&gt;" in page
+    assert "&lt;img src=x&gt;" in page
+    assert "<script" not in page
+    assert "<img" not in page
+
+
+def test_the_page_may_load_and_run_nothing(client: FlaskClient) -> None:
+    policy = client.get("/", headers=BROWSER).headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_a_missing_key_is_told_on_the_page(make_app: MakeApp) -> None:
+    client = make_app(openai_api_key=None).test_client()
+    assert "OPENAI_API_KEY is not set" in client.get("/", headers=BROWSER).get_data(as_text=True)
+    assert status(client)["problems"]
+
+
+def test_neither_prompts_nor_task_data_nor_keys_are_shown(make_app: MakeApp, llm: FakeLLM) -> None:
+    client = make_app(default_prompt="SECRET-PROMPT").test_client()
+    results(client, batch([task(1, "SECRET-TEXT")]))
+    for path in ("/status", "/metrics"):
+        assert "SECRET" not in client.get(path).get_data(as_text=True)
+        assert "sk-" not in client.get(path).get_data(as_text=True)
