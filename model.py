@@ -20,7 +20,7 @@ from llm_interactive.labeling import Labeling, parse_labeling_config
 from llm_interactive.llm import Reply
 from llm_interactive.metrics import Origin
 from llm_interactive.prompts import prompt_in, responses_in
-from llm_interactive.questions import Question, Task, ask_about, batch_prompt, interactive_prompt
+from llm_interactive.questions import Question, Task, ask_about, batch_prompt, id_of, interactive_prompt
 from llm_interactive.services import Services
 from llm_interactive.settings import ProjectParams, Settings
 
@@ -101,7 +101,7 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
 
     def _answer_annotator(self, task: Task, regions: Sequence[Any]) -> Prediction:
         prompt = prompt_in(regions, self.labeling)
-        task_id = str(task.get("id"))
+        task_id = id_of(task)
         last = self.services.store.answered(self.project, [task_id]).get(task_id)
         if not regions and (last or has_outcome(task, self.labeling)):
             # After Submit the page asks with nothing on it, several times; an answer would replace what was submitted.

@@ -30,13 +30,14 @@ log = logging.getLogger(__name__)
 
 _MAX_DETAIL = 160
 _TOO_LONG = re.compile(r"context.?(length|window|size)|too long|too many tokens|maximum.{0,20}tokens", re.IGNORECASE)
-# "image input is not supported", "not a multimodal model", "image_url is only supported by certain models",
-# "missing data required for image input", or a server that takes nothing but a text as content.
+# As OpenAI, llama.cpp, vLLM, Ollama, Groq, DeepSeek, Mistral and OpenRouter say that a model takes no images; the last
+# two alternatives are servers that know no content but a text.
 _NO_IMAGES = re.compile(
-    r"(image|vision|multi-?modal|mmproj).*(support|not a |cannot|unable|missing|accept)"
-    r"|(support|not a |cannot|unable|missing|accept).*(image|vision|multi-?modal|mmproj)"
-    r"|content.*string|string.*content",
-    re.IGNORECASE | re.DOTALL,
+    r"only supported by certain models|at most 0 image|missing data required for image|mmproj|unknown variant .?image"
+    r"|not a (multi-?modal|vision)|\bsupports? (image|vision)|\bnot support\w* .{0,20}(image|vision|multi-?modal)"
+    r"|(image|vision)\w*( input| url| content)?s? (is|are) not (supported|enabled|available)"
+    r"|content must be a string|should be a valid string",
+    re.IGNORECASE,
 )
 _BAD_IMAGE = re.compile(
     r"too (large|big|many|small)|download|fetch|decod|corrupt|damaged|unsupported (image|format)"
@@ -126,14 +127,19 @@ def _status(error: openai.APIStatusError, provider: Provider) -> LLMError:
 def _no_images(error: openai.APIStatusError, provider: Provider) -> NoImagesError | None:
     """The error if it says that the model takes no images, not that there is something wrong with this one."""
     message = _message(error)
-    if error.status_code in (401, 403, 408, 409, 429) or not _NO_IMAGES.search(message) or _BAD_IMAGE.search(message):
+    if (
+        error.status_code not in (400, 404, 415, 422, 500, 501)
+        or not _NO_IMAGES.search(message)
+        or _BAD_IMAGE.search(message)
+    ):
         return None
     sentence = f"The model takes no images ({error.status_code}). Choose another {provider.model} or IMAGE_MODE=ocr."
     return NoImagesError(sentence, request_id=error.request_id)
 
 
 def _message(error: openai.APIStatusError) -> str:
-    return str(error.body.get("message", "")) if isinstance(error.body, dict) else str(error.body or "")
+    body = error.body
+    return str(body.get("message") or body) if isinstance(body, dict) else str(body or "")
 
 
 def _rejected(error: openai.APIStatusError, provider: Provider) -> str:

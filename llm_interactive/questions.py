@@ -13,6 +13,7 @@ from llm_interactive.labeling import Label, Labeling
 from llm_interactive.llm import ChatRequest
 from llm_interactive.prompts import prompt_of_task
 from llm_interactive.settings import Settings
+from llm_interactive.values import storable
 
 Task = Mapping[str, Any]
 """A task as Label Studio sends it: id, data, and its annotations, predictions and drafts."""
@@ -39,10 +40,9 @@ def ask_about(task: Task, prompt: str, labeling: Labeling, settings: Settings, i
         SetupError: an image's text is needed and the OCR extra is not installed.
     """
     data = data_of(task)
-    task_id = str(task.get("id"))
     seen = None
     if labeling.object_type == "Image":
-        seen = images.content(image_addresses(labeling, data), task_id, settings.model)
+        seen = images.content(image_addresses(labeling, data), id_of(task), settings.model)
     labels = labeling.labels(data)
     request = ChatRequest(
         model=settings.model,
@@ -51,7 +51,12 @@ def ask_about(task: Task, prompt: str, labeling: Labeling, settings: Settings, i
         num_responses=settings.num_responses,
         max_tokens=settings.max_tokens,
     )
-    return Question(task_id, prompt, labels, request)
+    return Question(id_of(task), prompt, labels, request)
+
+
+def id_of(task: Task) -> str:
+    """The task's id as text, "None" if it has none."""
+    return storable(str(task.get("id")))
 
 
 def data_of(task: Task) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from llm_interactive.errors import InvalidRequest, SetupError
 from llm_interactive.template import placeholders
+from llm_interactive.values import storable
 
 SPEC_TEMPLATE = "Source Text: {text}\n\nTask Directive: {prompt}"
 
@@ -293,8 +294,9 @@ class ProjectParams(BaseModel):
             extra_params = {}
         if not isinstance(extra_params, dict):
             raise InvalidRequest('Extra params must be a JSON object. Example: {"model": "gpt-4o"}.')
+        given = {name: storable(value) if isinstance(value, str) else value for name, value in extra_params.items()}
         try:
-            return cls.model_validate(extra_params)
+            return cls.model_validate(given)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise InvalidRequest(f"Extra params: {first['loc'][0]} is not allowed: {first['msg']}.") from None
