@@ -19,10 +19,9 @@ _KOREAN_ENDING = re.compile(
     r"(?:적|적인|적으로)?(?:입니다|이에요|예요|이다|이며|이고|이라고|라고|임|은|는|이|가|을|를|의|에|으로|로|과|와|도|인|만)?$"
 )
 _ARABIC_BEGINNING = re.compile(r"(?:وال|ال|و)(\w{4,})$")
+# What joins words into a compound, and which of it may also stand between two names.
 _GLUE = frozenset("-_/@&+\\")
 _AND = frozenset("/&")
-
-
 _LONGEST = 30
 """Words of a name that is looked for inside a text; a longer one is found as the whole reply."""
 
@@ -108,7 +107,7 @@ class Catalog:
     def misspelled(self, words: list[str]) -> int | None:
         """The only choice that `words` are but for accents, or for one typo in a word of five letters or more."""
         given = _spoken(words)
-        if tuple(given) in self._phrases:
+        if not given or tuple(given) in self._phrases:
             return None
         line = " ".join(given)
         bare = self._bare.get(_bare(line), ())
@@ -222,9 +221,10 @@ def _ways_to_write(name: list[str]) -> Iterator[tuple[str, ...]]:
     yield tuple(name)
     yield tuple(_spoken(name))
     joints = {"/": ("and", "or", ""), "and": ("/", ""), "or": ("/",)}
-    for joint in joints.keys() & set(name):
+    for joint in joints.keys() & set(name[1:-1]):
         for other in joints[joint]:
-            yield tuple(word for word in (other if word == joint else word for word in name) if word)
+            inner = (other if word == joint else word for word in name[1:-1])
+            yield (name[0], *filter(None, inner), name[-1])
 
 
 def _lengths(phrases: Iterable[tuple[str, ...]]) -> dict[str, list[int]]:

@@ -71,7 +71,7 @@ class _Strength(IntEnum):
     MENTIONED = 0
     CONCLUDED = 1  # "Overall, it is Positive."
     LED = 2  # "Positive, because …"
-    ALONE = 3  # a line of its own
+    ALONE = 3  # a line or sentence of its own
     ANSWERED = 4  # "Label: Positive"
     FINAL = 5  # "Final answer: Positive"
 
@@ -146,11 +146,9 @@ class _Reading:
                 return False
             if word in BREAKS and word not in ",;/|\n-—–":
                 return False
-            if (
-                {"cross", "tick"} & sense
-                or place > left + 6
-                or (text.says(place, place + 1) and not {"and", "or"} & sense)
-            ):
+            if text.says(place, place + 1) and not {"and", "or"} & sense:
+                return False
+            if {"cross", "tick"} & sense or place > left + 6:
                 return False
         return left < mention.first
 
@@ -202,17 +200,14 @@ class _Reading:
         # "Labels: A, B, C", all there are, is the question repeated.
         if head and not (head.plural and 2 < len(row.mentions) == len(self.catalog.choices)):
             return _Strength.FINAL if head.final else _Strength.ANSWERED
-        leads, closes = not text.says(0, row.first), not text.says(row.last, len(text.words))
-        fills_sentence = self._fills(row, text.sentence)
-        if self._fills(row, text.line) or (
-            leads and fills_sentence and text.words[text.sentence(row.last - 1)[1] - 1] != ";"
-        ):
+        fills_sentence = self._fills(row, text.sentence) and text.words[text.sentence(row.last - 1)[1] - 1] != ";"
+        if fills_sentence or self._fills(row, text.line):
             return _Strength.ALONE
-        if leads and self._ends(row):
+        if not text.says(0, row.first) and self._ends(row):
             return _Strength.LED
         start, _ = text.sentence(row.first)
         concludes = any("conclusion" in sense for sense in self.wording.senses[start : min(start + 5, row.first)])
-        return _Strength.CONCLUDED if concludes or (closes and fills_sentence) else _Strength.MENTIONED
+        return _Strength.CONCLUDED if concludes else _Strength.MENTIONED
 
     def _weighed(self, sentence: list[_Row]) -> list[_Row]:
         """The claims of one sentence: where it makes several, none of them is its answer."""
@@ -226,10 +221,11 @@ class _Reading:
         between = frozenset[str]().union(*self.wording.senses[others[-1].last : last.first])
         mentioned = [row._replace(strength=_Strength.MENTIONED) for row in rows]
         # "There is praise and criticism, so the label is Neutral."
-        if {"conclusion", "turn"} & between and max(
-            row.strength for row in others
-        ) < _Strength.ANSWERED <= last.strength:
+        only_answer = max(row.strength for row in others) < _Strength.ANSWERED <= last.strength
+        if only_answer and {"conclusion", "turn"} & between:
             mentioned[-1] = last
+        elif "conclusion" in self.wording.senses[last.first - 1]:
+            mentioned[-1] = last._replace(strength=_Strength.CONCLUDED)
         return mentioned
 
     # ------------------------------------------------------------------------------------------------ common words
@@ -272,9 +268,8 @@ class _Reading:
 
     def _fills(self, row: _Row, stretch: Callable[[int], tuple[int, int]]) -> bool:
         """Whether a row is all that a sentence or line says."""
-        return not self.text.says(stretch(row.first)[0], row.first) and not self.text.says(
-            row.last, stretch(row.last - 1)[1]
-        )
+        before, after = stretch(row.first)[0], stretch(row.last - 1)[1]
+        return not self.text.says(before, row.first) and not self.text.says(row.last, after)
 
     def _ends(self, row: _Row) -> bool:
         """Whether a row is not part of a longer phrase."""

@@ -31,9 +31,7 @@ _STRUCK = re.compile(r"~~[^~\n]{1,300}~~")
 _FIELD_END = re.compile(r"""(?<=["'\]}]),\s*(?=["'{\[])|[{\[](?=\s*["'])""")
 _TICKED = re.compile(r"\[[x✓✔]\]|\([x✓✔]\)", re.IGNORECASE)
 _EMPTY_BOX = re.compile(r"\[ ?\]|\( ?\)")
-_ENUMERATOR = re.compile(
-    r"^([^\w\n]*)(\d{1,3}|[^\W\d_])(?:[.)]+[*_]*[^\S\n]+|[.)](?=[A-Z][a-z]))(?=[^\W_]|[^\w\s])", re.MULTILINE
-)
+_ENUMERATOR = re.compile(r"^([^\w\n]*)(\d{1,3}|[^\W\d_])(?:[.)]+[*_]*[^\S\n]+|[.)](?=[A-Z][a-z]))(?=\S)", re.MULTILINE)
 
 
 def plain_text(reply: str) -> str:
@@ -185,6 +183,7 @@ _MARKS = (
 _SYMBOLS = (
     r"+$\u00a2-\u00a9\u00ac\u00ae-\u00b1\u00d7\u00f7\u20a0-\u20cf\u2190-\u2bff\u3012\u3013\u3020\U0001f000-\U0001fbff"
 )
+_NUMBER = re.compile(r"\d{1,3}|\w")
 _BULLET = re.compile(r"\s*[-*•☐☑✓✔✅]")
 _QUOTATION = re.compile(
     r"""\"[^"\n]{1,500}"|“[^”\n]{1,500}”|«[^»\n]{1,500}»|„[^“”\n]{1,500}[“”]|「[^」\n]{1,500}」|(?<!\w)'[^'\n]{1,300}'(?!\w)"""
@@ -224,11 +223,16 @@ class Text:
         breaks = [place for place, word in enumerate(self.words) if word in SENTENCE_ENDS]
         self._sentences = [0, *(place + 1 for place in breaks), len(self.words)]
         self._lines = [0, *(place + 1 for place in breaks if self.words[place] == "\n"), len(self.words)]
+        dashes = (place for place in self._lines if self.words[place + 1 : place + 2] == ["—"])
+        self._enumerator = next((place for place in dashes if _NUMBER.fullmatch(self.words[place])), -1)
         self._quotations = [match.span() for match in _QUOTATION.finditer(text)]
 
     def says(self, first: int, last: int) -> bool:
-        """Whether there is a word, not only breaks and symbols, from `first` to `last`."""
-        return any(word[0].isalnum() or word[-1].isalnum() for word in self.words[first:last])
+        """Whether there is a word, not only breaks, symbols and a list's number, from `first` to `last`."""
+        words = self.words[first:last]
+        if first <= self._enumerator < last:
+            del words[self._enumerator - first]
+        return any(word[0].isalnum() or word[-1].isalnum() for word in words)
 
     def sentence(self, place: int) -> tuple[int, int]:
         """Start and end of the sentence in which `place` is, with its full stop."""

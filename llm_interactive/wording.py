@@ -20,12 +20,17 @@ Sense = Literal[
 """What a word or phrase does to the names near it."""
 
 
+def lists() -> dict[Sense, list[str]]:
+    """The phrases of each sense."""
+    phrases = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+    return {cast("Sense", sense): " ".join(text.split()).split(", ") for sense, text in phrases.items()}
+
+
 def _lexicon() -> dict[tuple[str, ...], frozenset[Sense]]:
     lexicon: defaultdict[tuple[str, ...], frozenset[Sense]] = defaultdict(frozenset)
-    lists = cast("dict[Sense, str]", tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")))
-    for sense, phrases in lists.items():
-        for phrase in phrases.split(","):
-            lexicon[tuple(Text(normal(" ".join(phrase.split()))).words)] |= {sense}
+    for sense, phrases in lists().items():
+        for phrase in phrases:
+            lexicon[tuple(Text(normal(phrase)).words)] |= {sense}
     return dict(lexicon)
 
 
@@ -142,9 +147,9 @@ class Wording:
             sense = self.senses[place]
             if self._words[place] in _CLAUSE_ENDS:
                 return False
-            near = near and place < name + 6 and "link" not in sense
             if "at_end" in sense or (near and "after" in sense):
                 return True
+            near = near and place < name + 5 and "link" not in sense
         return False
 
     def _is_verdict(self, place: int) -> bool:
