@@ -28,9 +28,10 @@ def settings_table() -> str:
 def label_figures() -> str:
     """What the fixed corpus of replies says about the labels."""
     figures = corpus_figures()
+    wrong = len(figures.wrong) or "none"
     return (
         f"Of {figures.rows:,} replies in a fixed corpus ([tests/unit/matching_corpus.json]"
-        f"(tests/unit/matching_corpus.json), many scripts and forms), {len(figures.wrong) or 'none'} gets a wrong label; "
+        f"(tests/unit/matching_corpus.json), many scripts and forms), {wrong} gets a wrong label; "
         f"of the {figures.named:,} that name one, {len(figures.missed)} are missed."
     )
 

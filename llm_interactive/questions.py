@@ -8,9 +8,9 @@ from typing import Any
 
 from llm_interactive.content import build_messages, image_addresses
 from llm_interactive.errors import PromptError
-from llm_interactive.image_input import ImageInput
 from llm_interactive.labeling import Label, Labeling
 from llm_interactive.llm import ChatRequest
+from llm_interactive.media.image_input import ImageInput
 from llm_interactive.prompts import prompt_of_task
 from llm_interactive.settings import Settings
 from llm_interactive.values import storable

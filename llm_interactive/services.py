@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from llm_interactive.activity import Activity
 from llm_interactive.batch import Replies
 from llm_interactive.dispatcher import Dispatcher
-from llm_interactive.image_input import ImageInput
 from llm_interactive.llm import ChatClient
+from llm_interactive.media.image_input import ImageInput
 from llm_interactive.metrics import Metrics
 from llm_interactive.settings import Settings
 from llm_interactive.store import Store

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from llm_interactive.errors import TaskDataError
-from llm_interactive.media import MediaSource
+from llm_interactive.media.source import MediaSource
 from tests.media_server import Answer, Asked, MediaServer, Resolver, redirect
 
 FILE = b"the file"

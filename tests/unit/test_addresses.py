@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llm_interactive.addresses import Address, Places, is_public_https, plain_path
 from llm_interactive.errors import TaskDataError
+from llm_interactive.media.addresses import Address, Places, is_public_https, plain_path
 
 LABEL_STUDIO = Address.parse("http://label-studio:8080")
 PLACES = Places(LABEL_STUDIO, ["media.example.com", "minio:9000", "*.images.org", "10.0.0.5", "[::1]:9000"])

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from llm_interactive.addresses import Address, Places
-from llm_interactive.download import Answer as Got
-from llm_interactive.download import Downloader
 from llm_interactive.errors import TaskDataError
+from llm_interactive.media.addresses import Address, Places
+from llm_interactive.media.download import Answer as Got
+from llm_interactive.media.download import Downloader
 from tests.media_server import Answer, MediaServer, Resolver, redirect
 
 FILE = b"the file" * 1000

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, PngImagePlugin
 
 from llm_interactive.errors import TaskDataError
-from llm_interactive.images import Picture, normalise
+from llm_interactive.media.images import Picture, normalise
 from tests.receipts import as_file, receipt
 
 needs_pdf = pytest.mark.skipif(find_spec("pypdfium2") is None, reason="the OCR extra is not installed")

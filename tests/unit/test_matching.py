@@ -62,9 +62,8 @@ def corpus_figures() -> Figures:
 
 def test_the_corpus_has_no_wrong_label_and_few_missed_ones() -> None:
     figures = corpus_figures()
-    print(
-        f"{figures.rows} replies, {figures.named} name a choice: {len(figures.wrong)} wrong, {len(figures.missed)} missed"
-    )
+    wrong, missed = len(figures.wrong), len(figures.missed)
+    print(f"{figures.rows} replies, {figures.named} of which name a choice: {wrong} wrong, {missed} missed")
     assert figures.wrong == []
     assert len(figures.missed) <= 0.03 * figures.named, figures.missed
 
@@ -348,9 +347,9 @@ def test_a_reply_without_a_letter_of_any_choice_names_none(reply: str) -> None:
 
 
 DENIALS = """
-not {}; It isn't {}.; This is not {}; I don't think it is {}; neither {} nor anything else; cannot be called {}; no {} here;
-rather than {}; anything but {}; {} is not right; {} does not apply.; hardly {}; Is it {}?; Nicht {}; ce n'est pas {};
-no es {}; не {}; 不是{}; {}ではありません; {} değil; ليس {}
+not {}; It isn't {}.; This is not {}; I don't think it is {}; neither {} nor anything else; cannot be called {};
+no {} here; rather than {}; anything but {}; {} is not right; {} does not apply.; hardly {}; Is it {}?; Nicht {};
+ce n'est pas {}; no es {}; не {}; 不是{}; {}ではありません; {} değil; ليس {}
 """
 
 

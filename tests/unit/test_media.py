@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from llm_interactive.errors import TaskDataError
-from llm_interactive.media import MediaSource
+from llm_interactive.media.source import MediaSource
 from tests.media_server import Answer, Asked, MediaServer, Resolver, redirect
 
 FILE = b"the file"

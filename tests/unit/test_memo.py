@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from llm_interactive.memo import Memo
+from llm_interactive.media.memo import Memo
 
 
 class Clock:

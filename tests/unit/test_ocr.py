@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from llm_interactive import ocr
+from llm_interactive.media import ocr
 from llm_interactive.errors import SetupError, TaskDataError
-from llm_interactive.images import Picture, normalise
-from llm_interactive.ocr import Box, Reader, in_reading_order
+from llm_interactive.media.images import Picture, normalise
+from llm_interactive.media.ocr import Box, Reader, in_reading_order
 from tests.receipts import GROCERY, PHARMACY, as_file, receipt, text_of
 
 needs_ocr = pytest.mark.skipif(not ocr.installed(), reason="the OCR extra is not installed")
@@ -89,8 +89,8 @@ def test_nothing_is_printed_and_nothing_downloaded() -> None:
 import socket
 def refuse(*args, **kwargs): raise OSError("no network")
 socket.getaddrinfo = socket.create_connection = socket.socket.connect = refuse
-from llm_interactive.ocr import Reader
-from llm_interactive.images import normalise
+from llm_interactive.media.ocr import Reader
+from llm_interactive.media.images import normalise
 from tests.receipts import as_file, receipt
 import PIL.Image
 texts = [Reader().text(normalise(as_file(image))[0]) for image in (receipt(), PIL.Image.new("L", (99, 99)))]
@@ -103,8 +103,8 @@ assert "Bananas" in texts[0] and not texts[1]
 def test_nothing_heavy_is_loaded_until_it_is_needed() -> None:
     script = """
 import sys
-import llm_interactive.task_images, llm_interactive.ocr
-llm_interactive.ocr.Reader(); llm_interactive.ocr.installed()
+import llm_interactive.media.task_images, llm_interactive.media.ocr
+llm_interactive.media.ocr.Reader(); llm_interactive.media.ocr.installed()
 print([name for name in ("PIL", "numpy", "cv2", "rapidocr", "onnxruntime", "pypdfium2") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

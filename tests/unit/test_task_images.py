@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image
 
-from llm_interactive import ocr
+from llm_interactive.media import ocr
 from llm_interactive.errors import TaskDataError
-from llm_interactive.images import Picture
-from llm_interactive.media import MediaSource
-from llm_interactive.ocr import Reader
-from llm_interactive.task_images import TaskImages
+from llm_interactive.media.images import Picture
+from llm_interactive.media.ocr import Reader
+from llm_interactive.media.source import MediaSource
+from llm_interactive.media.task_images import TaskImages
 from tests.media_server import Answer, MediaServer, Resolver
 from tests.receipts import PHARMACY, as_file, receipt, text_of
 

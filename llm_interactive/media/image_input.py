@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from openai.types.chat import ChatCompletionContentPartImageParam
 
-from llm_interactive.addresses import is_public_https
 from llm_interactive.errors import TaskDataError
-from llm_interactive.media import MediaSource
-from llm_interactive.ocr import Reader
+from llm_interactive.media.addresses import is_public_https
+from llm_interactive.media.ocr import Reader
+from llm_interactive.media.source import MediaSource
+from llm_interactive.media.task_images import TaskImages
 from llm_interactive.settings import Settings
-from llm_interactive.task_images import TaskImages
 
 ImagePart = ChatCompletionContentPartImageParam
 

@@ -6,10 +6,10 @@ import hashlib
 import threading
 from collections.abc import Hashable
 
-from llm_interactive.images import Picture, normalise
-from llm_interactive.media import MediaSource
-from llm_interactive.memo import Memo
-from llm_interactive.ocr import Reader
+from llm_interactive.media.images import Picture, normalise
+from llm_interactive.media.memo import Memo
+from llm_interactive.media.ocr import Reader
+from llm_interactive.media.source import MediaSource
 
 _MB = 1024 * 1024
 

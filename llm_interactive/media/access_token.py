@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from llm_interactive.addresses import Address
-from llm_interactive.download import Downloader
 from llm_interactive.errors import TaskDataError
+from llm_interactive.media.addresses import Address
+from llm_interactive.media.download import Downloader
 
 _RENEW_BEFORE = 30.0
 """Seconds before its end at which what a token was exchanged for is not used any more."""

@@ -9,10 +9,10 @@ import ssl
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote_to_bytes
 
-from llm_interactive.access_token import AccessToken
-from llm_interactive.addresses import Address, Places, plain_path
-from llm_interactive.download import Answer, Downloader, Resolve, resolve
 from llm_interactive.errors import TaskDataError
+from llm_interactive.media.access_token import AccessToken
+from llm_interactive.media.addresses import Address, Places, plain_path
+from llm_interactive.media.download import Answer, Downloader, Resolve, resolve
 from llm_interactive.values import storable
 
 _OWN_FILES = re.compile(r"/data/.|/storage-data/uploaded/|/(tasks|projects)/\d+/(resolve|presign)/")

@@ -14,8 +14,8 @@ from typing import Any
 
 import httpcore2
 
-from llm_interactive.addresses import Address, Places
 from llm_interactive.errors import TaskDataError
+from llm_interactive.media.addresses import Address, Places
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from statistics import fmean, median
 from typing import Any
 
 from llm_interactive.errors import SetupError, TaskDataError
-from llm_interactive.images import Picture
+from llm_interactive.media.images import Picture
 
 log = logging.getLogger(__name__)
 
