@@ -108,6 +108,7 @@ class Store:
         self._statements[_prompts.name] = sa.insert(_prompts)
         self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._swept = time.monotonic()
+        self._last_prompts: dict[str, str] = {}
         self._ready = False
         self._closed = False
         self._closing = threading.Lock()
@@ -119,6 +120,11 @@ class Store:
         """The project's current prompt."""
         newest = sa.select(_prompts.c.text).where(_prompts.c.project == project).order_by(_prompts.c.id.desc())
         found: str | None = self._value(newest)
+        if found is None and self.failure:
+            # Not asking by another prompt, and paying for it, only because the database is away.
+            return self._last_prompts.get(project)
+        if found is not None:
+            self._last_prompts[project] = found
         return found
 
     def save_prompt(self, project: str, text: str, *, current: str | None = None) -> None:
@@ -236,8 +242,8 @@ class Store:
                 group.append(self._writes.get())
             closing = None in group
             writes = [write for write in group if write is not None]
-            if not self._guarded(partial(self._commit, writes), False) and len(writes) > 1:
-                # One that cannot be written must not take the others along.
+            if not self._guarded(partial(self._commit, writes), False):
+                # One that cannot be written must not take the others along, nor a moment's failure all of them.
                 for write in writes:
                     self._guarded(partial(self._commit, [write]), False)
             for _, _, done in writes:
@@ -249,7 +255,10 @@ class Store:
         for table, rows, _ in writes:
             rows_of.setdefault(table.name, []).extend(rows)
         with self._engine.begin() as connection:
-            for name, rows in rows_of.items():
+            for name, rows in sorted(rows_of.items()):
+                # In the order of their keys: two processes that write the same rows must not wait for each other.
+                keys = [column.name for column in _metadata.tables[name].primary_key if column.name in rows[0]]
+                rows.sort(key=lambda row, names=keys: [row[key] for key in names])  # type: ignore[misc]
                 connection.execute(self._statements[name], rows)
             if time.monotonic() - self._swept > _SWEEP_SECONDS:
                 self._swept = time.monotonic()
@@ -304,8 +313,12 @@ class Store:
 def _engine(url: str) -> sa.Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=90)
-    engine = sa.create_engine(parsed, pool_size=10, max_overflow=90, connect_args={"timeout": 5})
+        # PostgreSQL allows 100 connections unless told otherwise: enough for a handful of processes of this size.
+        limits = {"connect_timeout": 3, "options": "-c statement_timeout=5000"}
+        return sa.create_engine(
+            parsed, pool_pre_ping=True, pool_size=5, max_overflow=10, pool_timeout=5, connect_args=limits
+        )
+    engine = sa.create_engine(parsed, pool_size=5, max_overflow=15, connect_args={"timeout": 5})
 
     @sa.event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _: Any) -> None:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_interactive.matching import match_choices
-from llm_interactive.replies import MAX_READ
-from llm_interactive.wording import Sense, lists
+from llm_interactive.matching.replies import MAX_READ
+from llm_interactive.matching.wording import Sense, lists
 
 CORPUS = Path(__file__).with_name("matching_corpus.json")
 

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from llm_interactive.media import ocr
 from llm_interactive.errors import SetupError, TaskDataError
+from llm_interactive.media import ocr
 from llm_interactive.media.images import Picture, normalise
 from llm_interactive.media.ocr import Box, Reader, in_reading_order
 from tests.receipts import GROCERY, PHARMACY, as_file, receipt, text_of

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image
 
-from llm_interactive.media import ocr
 from llm_interactive.errors import TaskDataError
+from llm_interactive.media import ocr
 from llm_interactive.media.images import Picture
 from llm_interactive.media.ocr import Reader
 from llm_interactive.media.source import MediaSource

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from llm_interactive.replies import BREAKS, Text, normal
-from llm_interactive.wording import COMMON, DEGREES
+from llm_interactive.matching.replies import BREAKS, Text, normal
+from llm_interactive.matching.wording import COMMON, DEGREES
 
 _KOREAN_ENDING = re.compile(
     r"(?:적|적인|적으로)?(?:입니다|이에요|예요|이다|이며|이고|이라고|라고|임|은|는|이|가|을|를|의|에|으로|로|과|와|도|인|만)?$"

@@ -8,9 +8,9 @@ from enum import IntEnum
 from itertools import groupby, zip_longest
 from typing import NamedTuple
 
-from llm_interactive.catalog import Catalog, Mention, catalog_of
-from llm_interactive.replies import BREAKS, MAX_READ, Text, plain_text
-from llm_interactive.wording import INTERJECTIONS, Wording
+from llm_interactive.matching.catalog import Catalog, Mention, catalog_of
+from llm_interactive.matching.replies import BREAKS, MAX_READ, Text, plain_text
+from llm_interactive.matching.wording import INTERJECTIONS, Wording
 
 
 def match_choices(reply: str, choices: Sequence[str], *, single: bool) -> list[str]:

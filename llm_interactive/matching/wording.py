@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
-from llm_interactive.replies import BREAKS, SENTENCE_ENDS, Text, normal
+from llm_interactive.matching.replies import BREAKS, SENTENCE_ENDS, Text, normal
 
 # fmt: off
 Sense = Literal[
