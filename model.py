@@ -15,7 +15,7 @@ from llm_interactive import services as process_services
 from llm_interactive.answers import Prediction, build_prediction, model_version, shown_failure, unchanged
 from llm_interactive.batch import Batch
 from llm_interactive.edits import answered_by_prediction, has_outcome, is_only_an_edit
-from llm_interactive.errors import BackendError, NoImagesError, PromptError
+from llm_interactive.errors import UNEXPECTED, BackendError, NoImagesError, PromptError
 from llm_interactive.labeling import Labeling, parse_labeling_config
 from llm_interactive.llm import Reply
 from llm_interactive.metrics import Origin
@@ -25,6 +25,8 @@ from llm_interactive.services import Services
 from llm_interactive.settings import ProjectParams, Settings
 
 log = logging.getLogger("llm_interactive")
+
+_TRIALS = 5
 
 
 class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is untyped
@@ -86,7 +88,7 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         """
         if context and isinstance(context.get("result"), list):
             return [self._answer_annotator(task, context["result"]) for task in tasks]
-        return self._answer_batch(tasks, self.settings.predict_deadline)
+        return self._answer_batch(tasks)
 
     def fit(self, event: str, data: Mapping[str, Any], **kwargs: Any) -> None:
         """Make the prompt of a submitted or updated annotation the project's current one."""
@@ -110,12 +112,7 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         if is_only_an_edit(prompt, responses_in(regions, self.labeling), last):
             return unchanged(self.model_version)
         try:
-            try:
-                return self._ask_now(task, prompt)
-            except NoImagesError:
-                if not self.services.images.learn_blind(self.settings.model):
-                    raise
-                return self._ask_now(task, prompt)
+            return self._ask_now(task, prompt)
         except BackendError as error:
             self.services.metrics.tasks(self._origin(self.model_version), "interactive", failed=1)
             self.services.activity.error(self.project, error.sentence)
@@ -132,21 +129,28 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         if typed:
             store.save_prompt(self.project, typed, current=current)
         version = self._version_of(prompt)
-        reply = self.services.replies.ask_now(question.request, settings.predict_deadline, self._origin(version))
+        try:
+            reply = self.services.replies.ask_now(question.request, settings.predict_deadline, self._origin(version))
+        except NoImagesError:
+            if self.services.images.knows(settings.model):
+                raise
+            self.services.images.learn(settings.model, sees=False)
+            return self._ask_now(task, typed)
+        if question.request.has_images:
+            self.services.images.learn(settings.model, sees=True)
         self._remember([(question, reply)])
         self.services.metrics.tasks(self._origin(version), "interactive", done=1)
         return self._prediction(question, reply, version)
 
-    def _answer_batch(self, tasks: Sequence[Task], seconds: float) -> list[Any]:
-        ends = time.monotonic() + seconds
+    def _answer_batch(self, tasks: Sequence[Task]) -> list[Any]:
+        ends = time.monotonic() + self.settings.predict_deadline
         project_prompt = self.services.store.prompt(self.project)
         version = self._version_of(project_prompt)
-        batch = self.services.replies.begin(self._origin(version), len(tasks), seconds)
+        if self.labeling.object_type == "Image" and not self.services.images.knows(self.settings.model):
+            self._try_an_image(tasks, project_prompt, self._origin(version), ends)
+        batch = self.services.replies.begin(self._origin(version), len(tasks), ends - time.monotonic())
         questions = self._ask_all(tasks, project_prompt, batch)
         outcomes = batch.outcomes(ends - time.monotonic())
-        blind = any(isinstance(outcome, NoImagesError) for outcome in outcomes)
-        if blind and self.services.images.learn_blind(self.settings.model):
-            return self._answer_batch(tasks, ends - time.monotonic())
         answered = [(questions[n], outcome) for n, outcome in enumerate(outcomes) if isinstance(outcome, Reply)]
         self._remember(answered)
         entries = [self._entry(questions.get(n), outcome, version) for n, outcome in enumerate(outcomes)]
@@ -154,6 +158,26 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         if outcomes and all(isinstance(outcome, PromptError) for outcome in outcomes):
             raise outcomes[0]  # type: ignore[misc]
         return entries
+
+    def _try_an_image(self, tasks: Sequence[Task], project_prompt: str | None, origin: Origin, ends: float) -> None:
+        """Find out by one task whether the model takes images, so that not all are sent to be refused.
+
+        Its reply waits in the store for the batch.
+        """
+        images, settings = self.services.images, self.settings
+        for task in tasks[:_TRIALS]:
+            left = ends - time.monotonic()
+            try:
+                prompt = batch_prompt(task, project_prompt, self.labeling, settings)
+                question = ask_about(task, prompt, self.labeling, settings, images)
+            except BackendError:
+                continue  # another task may do; the batch will tell what is wrong with this one
+            trial = self.services.replies.begin(origin, 1, left)
+            trial.add({0: question.request})
+            [outcome] = trial.outcomes(left)
+            if isinstance(outcome, Reply | NoImagesError):
+                images.learn(settings.model, sees=isinstance(outcome, Reply))
+            return
 
     def _ask_all(self, tasks: Sequence[Task], project_prompt: str | None, batch: Batch) -> dict[int, Question]:
         """The questions about `tasks` by number, asked; tasks that make none are settled."""
@@ -165,6 +189,10 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
                 questions[number] = ask_about(tasks[number], prompt, self.labeling, self.settings, self.services.images)
             except BackendError as error:
                 batch.settle(number, error)
+            except Exception:
+                # One task must not take the others along, whatever is in it.
+                log.exception("A task could not be asked about")
+                batch.settle(number, BackendError(UNEXPECTED))
 
         def prepare_and_ask(number: int) -> None:
             prepare(number)

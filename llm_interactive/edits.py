@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llm_interactive.labeling import Labeling
-from llm_interactive.prompts import prompt_in, responses_in
+from llm_interactive.prompts import prompt_in, responses_in, work_on
 from llm_interactive.store import Answered, fingerprint
 
 
@@ -25,16 +25,14 @@ def is_only_an_edit(prompt: str | None, responses: Sequence[str], last: Answered
 
 def has_outcome(task: Mapping[str, Any], labeling: Labeling) -> bool:
     """Whether a draft, annotation or prediction of the task holds more than a prompt: a response, labels."""
-    records = (record for kind in ("drafts", "annotations", "predictions") for record in task.get(kind) or [])
-    results = (record.get("result") for record in records if isinstance(record, Mapping))
-    regions = (region for result in results if isinstance(result, list) for region in result)
+    regions = (region for record in work_on(task) for region in record["result"])
     return any(isinstance(region, Mapping) and region.get("from_name") != labeling.prompt.name for region in regions)
 
 
 def answered_by_prediction(task: Mapping[str, Any], labeling: Labeling) -> Answered | None:
     """The last answer to a task as its stored predictions have it."""
-    for prediction in task.get("predictions") or []:
-        result = prediction.get("result") if isinstance(prediction, Mapping) else None
-        if isinstance(result, list) and (prompt := prompt_in(result, labeling)):
-            return Answered(fingerprint(prompt), tuple(map(fingerprint, responses_in(result, labeling))))
+    for prediction in work_on({"predictions": task.get("predictions")}):
+        if prompt := prompt_in(prediction["result"], labeling):
+            given = responses_in(prediction["result"], labeling)
+            return Answered(fingerprint(prompt), tuple(map(fingerprint, given)))
     return None

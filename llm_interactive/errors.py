@@ -12,8 +12,8 @@
         ├── TransientLLMError        502  worth another try
         │   └── RateLimitError       502  worth another try, and all callers slow down
         ├── RejectedError            502  this request will never succeed (too long, filtered, refused)
+        │   └── NoImagesError        502  it has an image, and the model takes text only
         └── AccountError             502  no request will succeed (key, quota, model): a batch stops at once
-            └── NoImagesError        502  none with an image will: the model takes text only
 
 A sentence is shown to annotators and project owners. It never holds a key, a traceback or task data.
 """
@@ -106,5 +106,5 @@ class AccountError(LLMError):
     """No request can succeed until somebody changes key, quota, model or endpoint."""
 
 
-class NoImagesError(AccountError):
-    """No request with an image can succeed: the model takes text only."""
+class NoImagesError(RejectedError):
+    """The request has an image, and the model takes text only."""

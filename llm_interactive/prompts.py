@@ -23,13 +23,16 @@ def responses_in(result: Iterable[Region], labeling: Labeling) -> list[str]:
     return [storable(t) for t in labeling.texts(result, labeling.response) if not t.startswith(WARNING)]
 
 
+def work_on(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The task's drafts, annotations and predictions that have regions, newest first."""
+    kinds = [task.get(kind) for kind in ("drafts", "annotations", "predictions")]
+    records = [record for kind in kinds if isinstance(kind, list) for record in kind]
+    work = [record for record in records if isinstance(record, Mapping) and isinstance(record.get("result"), list)]
+    return sorted(
+        work, key=lambda record: str(record.get("updated_at") or record.get("created_at") or ""), reverse=True
+    )
+
+
 def prompt_of_task(task: Mapping[str, Any], labeling: Labeling) -> str | None:
     """The prompt of the task's newest draft, annotation or prediction that holds one."""
-    records = [
-        record
-        for kind in ("drafts", "annotations", "predictions")
-        for record in task.get(kind) or []
-        if isinstance(record, Mapping) and isinstance(record.get("result"), list)
-    ]
-    records.sort(key=lambda record: str(record.get("updated_at") or record.get("created_at") or ""), reverse=True)
-    return next((prompt for record in records if (prompt := prompt_in(record["result"], labeling))), None)
+    return next((prompt for record in work_on(task) if (prompt := prompt_in(record["result"], labeling))), None)

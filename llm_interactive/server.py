@@ -9,7 +9,7 @@ import threading
 from types import ModuleType
 
 from flask import Flask, Response, current_app, jsonify, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from llm_interactive import views
 from llm_interactive.errors import UNEXPECTED, BackendError
@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> Flask:
     app.view_functions["health"] = views.health
     app.view_functions["metrics"] = views.metrics
     app.view_functions["get_version"] = views.versions
-    app.view_functions["_train"] = app.view_functions["_is_training"] = views.is_training
+    app.view_functions["_train"] = app.view_functions["_is_training"] = views.not_served
     app.add_url_rule("/versions", "versions", views.versions, methods=["GET"])
     app.add_url_rule("/status", "status", views.status_json, methods=["GET"])
     return app
@@ -99,7 +99,10 @@ def _http_error(error: HTTPException) -> Response:
         415: "The request's Content-Type is not application/json.",
     }
     status = error.code or 500
-    return _failure(status, sentences.get(status, f"{error.name}."))
+    response = _failure(status, sentences.get(status, f"{error.name}."))
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(error.valid_methods)
+    return response
 
 
 def _unexpected_error(error: Exception) -> Response:

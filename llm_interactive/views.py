@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from flask import Response, current_app, jsonify, request
 from pydantic import BaseModel, ConfigDict, ValidationError
+from werkzeug.exceptions import NotFound
 
 from llm_interactive.errors import UNEXPECTED, BackendError, BusyError, InvalidRequest
 from llm_interactive.services import Services
@@ -89,9 +90,9 @@ def metrics() -> Response:
     return Response(_services().metrics.exposition(), mimetype="text/plain; version=0.0.4")
 
 
-def is_training() -> Response:
-    """Never: prompts are kept by the webhook, nothing is trained."""
-    return jsonify({"is_training": False})
+def not_served() -> Response:
+    """Nothing is trained here: prompts are kept by the webhook."""
+    raise NotFound
 
 
 def versions() -> Response:

@@ -34,7 +34,7 @@ class ImageContent:
 class ImageInput:
     """Images of tasks in the way that a model takes them. Safe for threads.
 
-    With IMAGE_MODE=auto a model is given images until its provider says that it takes none.
+    With IMAGE_MODE=auto a model is given images unless its provider said, at the first one, that it takes none.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -46,7 +46,7 @@ class ImageInput:
         self._detail = settings.image_detail
         self._mode = settings.image_mode
         self._hosted = _is_hosted(settings)
-        self._blind: set[str] = set()
+        self._sees: dict[str, bool] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(_PREPARED_AT_ONCE, thread_name_prefix="images")
 
@@ -66,15 +66,16 @@ class ImageInput:
 
     def sends_images(self, model: str) -> bool:
         """Whether `model` is given images, not their text."""
-        return self._mode == "vision" or (self._mode == "auto" and model not in self._blind)
+        return self._mode == "vision" or (self._mode == "auto" and self._sees.get(model, True))
 
-    def learn_blind(self, model: str) -> bool:
-        """Give `model` text from now on; False if the operator wants images sent all the same."""
-        if self._mode != "auto":
-            return False
+    def knows(self, model: str) -> bool:
+        """Whether it is settled how `model` is given images: by the operator, or by what came of the first one."""
+        return self._mode != "auto" or model in self._sees
+
+    def learn(self, model: str, *, sees: bool) -> None:
+        """Note what came of the first image that was sent to `model`; later ones change nothing."""
         with self._lock:
-            self._blind.add(model)
-        return True
+            self._sees.setdefault(model, sees)
 
     def in_background(self, prepare: Callable[[], None]) -> None:
         """Run `prepare` beside others: fetching and reading takes time in which the model can be kept busy."""

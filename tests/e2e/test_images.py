@@ -1,0 +1,293 @@
+"""Receipts as images, from every place Label Studio keeps files, to models that see and models that read."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from label_studio_sdk.label_interface.interface import LabelInterface
+from PIL import Image
+from playwright.sync_api import Browser, expect
+
+from demo.label_studio import Json, LabelStudio, label_studio
+from demo.parts import backend_child, llm_child
+from demo.paths import LABEL_STUDIO_VENV
+from demo.processes import answers, free_port
+from llm_interactive.media import ocr
+from tests.e2e.labeling_page import LabelingPage
+from tests.e2e.object_store import KEY_ID, REGION, SECRET, ObjectStore, connect_storage, object_store_child
+from tests.e2e.stack import LOGIN, example, values
+from tests.receipts import GROCERY, PHARMACY, as_file, receipt, text_of
+from tests.servers import Call, FakeLLM
+
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not ocr.installed(), reason="the OCR extra is not installed")]
+
+CONFIG = example("image-receipts")
+RECEIPTS = {"groceries.png": GROCERY, "pharmacy.png": PHARMACY}
+CATEGORIES = {"groceries.png": "Groceries", "pharmacy.png": "Health/Pharmacy"}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What runs. Backends by name: `sees` and `reads` ask the LLM whose replies are fixed, `real` asks the real one.
+
+    `by_personal_token` is as `sees`, with a personal access token and without MEDIA_HOSTS. Files of `documents` are
+    what Label Studio's local storage may serve.
+    """
+
+    studio: LabelStudio
+    store: ObjectStore
+    documents: Path
+    llm: FakeLLM
+    backends: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    folder = tmp_path_factory.mktemp("images")
+    documents = folder / "documents"
+    ports: list[int] = []
+    while len(ports) < 7:
+        ports.append(free_port(avoid=ports))
+    studio = LabelStudio(f"http://127.0.0.1:{ports[0]}", LOGIN.token)
+    store = ObjectStore(ports[1])
+    with ExitStack() as cleanup:
+        llm = cleanup.enter_context(FakeLLM(category))
+        server = label_studio(
+            LABEL_STUDIO_VENV, ports[0], LOGIN, data=folder / "label-studio", log=folder / "label-studio.log"
+        )
+        server.env |= {"LOCAL_FILES_SERVING_ENABLED": "true", "LOCAL_FILES_DOCUMENT_ROOT": str(documents)}
+        real_llm = llm_child(ports[2], log=folder / "llm.log")
+        buckets = object_store_child(ports[1], log=folder / "s3.log")
+        for child in (server, real_llm, buckets):
+            cleanup.callback(child.stop)
+            child.start()
+        real_llm.wait_until_ready(lambda: answers(f"http://127.0.0.1:{ports[2]}/health"), timeout=60)
+        buckets.wait_until_ready(store.is_up, timeout=60)
+        server.wait_until_ready(studio.is_up, timeout=180)
+        yield Parts(
+            studio,
+            store,
+            documents,
+            llm,
+            {
+                name: cleanup.enter_context(backend(port, folder / name, studio, llm.base_url, given))
+                for port, (name, given) in zip(ports[3:], settings(studio, store, ports[2]).items(), strict=True)
+            },
+        )
+
+
+def settings(studio: LabelStudio, store: ObjectStore, real_llm: int) -> dict[str, dict[str, str]]:
+    """What the backends differ in, by their names."""
+    known = {"LABEL_STUDIO_API_KEY": LOGIN.token, "MEDIA_HOSTS": store.place}
+    return {
+        "sees": known,
+        "reads": {**known, "IMAGE_MODE": "ocr"},
+        "real": {**known, "OPENAI_BASE_URL": f"http://127.0.0.1:{real_llm}/v1"},
+        "by_personal_token": {"LABEL_STUDIO_API_KEY": personal_access_token(studio)},
+    }
+
+
+@contextmanager
+def backend(port: int, data: Path, studio: LabelStudio, llm_url: str, given: Mapping[str, str]) -> Iterator[str]:
+    """The address of a backend that runs as long as this lasts."""
+    changed = {"LABEL_STUDIO_URL": studio.url, **given}
+    child = backend_child(port, llm_url=llm_url, data=data, log=data.with_suffix(".log"), **changed)
+    try:
+        child.start()
+        child.wait_until_ready(lambda: answers(f"http://127.0.0.1:{port}/health"), timeout=60)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        child.stop()
+
+
+def personal_access_token(studio: LabelStudio) -> str:
+    """A new one; legacy tokens stay allowed."""
+    studio.call("POST", "/api/jwt/settings", json={"api_tokens_enabled": True, "legacy_api_tokens_enabled": True})
+    return str(studio.call("POST", "/api/token/", json={})["token"])
+
+
+@dataclass(frozen=True)
+class Receipts:
+    """A project with one task for each of RECEIPTS."""
+
+    studio: LabelStudio
+    id: int
+    tasks: dict[str, int]
+    backend: int
+
+    def ask(self, prompt: str, name: str = "groceries.png") -> Json:
+        """What the page gets when `prompt` is typed into an untouched task."""
+        region = {"id": "typed", "from_name": "classification-prompt", "to_name": "image", "type": "textarea"}
+        return self.studio.ask(self.backend, self.tasks[name], [{**region, "value": {"text": [prompt]}}])
+
+    def retrieved(self, prompt: str) -> dict[str, list[Json]]:
+        """What is stored for each receipt by "Retrieve predictions", `prompt` being the project's."""
+        self.ask(prompt)
+        self.studio.retrieve_predictions(self.id)
+        stored = {prediction["task"]: prediction for prediction in self.studio.predictions(self.id)}
+        return {name: stored[task]["result"] for name, task in self.tasks.items() if task in stored}
+
+
+def uploaded(parts: Parts, project: int, folder: Path) -> None:
+    addresses = [parts.studio.upload_file(project, drawn(name, folder)) for name in RECEIPTS]
+    parts.studio.import_tasks(project, [{"image": address} for address in addresses])
+
+
+def local_storage(parts: Parts, project: int, _: Path) -> None:
+    folder = parts.documents / f"project {project}"
+    folder.mkdir(parents=True)
+    for name in RECEIPTS:
+        drawn(name, folder)
+    connect_storage(parts.studio, "localfiles", project, path=str(folder))
+
+
+def bucket(parts: Parts, project: int, *, presign: bool) -> None:
+    name = f"receipts-{project}"
+    parts.store.make_bucket(name)
+    for file, lines in RECEIPTS.items():
+        parts.store.put(name, f"2024/{file}", as_file(receipt(lines)))
+    access = {"aws_access_key_id": KEY_ID, "aws_secret_access_key": SECRET, "region_name": REGION}
+    access["s3_endpoint"] = parts.store.url
+    connect_storage(parts.studio, "s3", project, bucket=name, presign=presign, recursive_scan=True, **access)
+
+
+def presigned_bucket(parts: Parts, project: int, _: Path) -> None:
+    bucket(parts, project, presign=True)
+
+
+def proxied_bucket(parts: Parts, project: int, _: Path) -> None:
+    bucket(parts, project, presign=False)
+
+
+Place = Callable[[Parts, int, Path], None]
+everywhere = pytest.mark.parametrize("place", [uploaded, local_storage, presigned_bucket, proxied_bucket])
+
+
+def drawn(name: str, folder: Path) -> Path:
+    receipt(RECEIPTS[name]).save(folder / name)
+    return folder / name
+
+
+@pytest.fixture
+def project(parts: Parts, tmp_path: Path) -> Callable[[Place, str], Receipts]:
+    """Makes a project whose receipts are at a place, connected to a backend."""
+
+    def make(place: Place, backend: str) -> Receipts:
+        studio = parts.studio
+        number = studio.create_project(f"Receipts, {place.__name__}, {backend}", CONFIG)
+        place(parts, number, tmp_path)
+        found = {name: task["id"] for task in studio.tasks(number) for name in RECEIPTS if name in str(task)}
+        assert set(found) == set(RECEIPTS)
+        return Receipts(studio, number, found, studio.connect_backend(number, parts.backends[backend]))
+
+    return make
+
+
+@pytest.fixture
+def llm(parts: Parts) -> FakeLLM:
+    parts.llm.forget()
+    return parts.llm
+
+
+@pytest.fixture
+def prompt() -> str:
+    """A prompt that no other test has: replies are paid for once."""
+    return f"Question {next(_numbers)}: which category is this receipt in?"
+
+
+_numbers = itertools.count(1)
+
+
+def category(call: Call) -> str:
+    """The reply of a model that sees and reads: the receipt's category, if it is exactly one of RECEIPTS."""
+    if image := image_in(call):
+        found = [name for name, lines in RECEIPTS.items() if image.tobytes() == receipt(lines).tobytes()]
+    else:
+        found = [name for name, lines in RECEIPTS.items() if all(line in call.prompt for line in text_of(lines))]
+    return CATEGORIES[found[0]] if found else "I cannot see it."
+
+
+def image_in(call: Call) -> Image.Image | None:
+    content = call.messages[-1]["content"]
+    urls = [] if isinstance(content, str) else [p["image_url"]["url"] for p in content if p["type"] == "image_url"]
+    if not urls:
+        return None
+    return Image.open(BytesIO(base64.b64decode(urls[0].partition(",")[2]))).convert("RGB")
+
+
+def expected(prompt: str) -> dict[str, dict[str, list[str]]]:
+    """What every receipt's prediction should hold."""
+    return {
+        name: {"classification-prompt": [prompt], "category": [right], "summarization-response": [right]}
+        for name, right in CATEGORIES.items()
+    }
+
+
+@everywhere
+def test_a_model_that_sees_is_sent_the_receipt_as_it_was_drawn(
+    project: Callable[..., Receipts], llm: FakeLLM, prompt: str, place: Place
+) -> None:
+    stored = project(place, "sees").retrieved(prompt)
+    assert all(image_in(call) for call in llm.calls)
+    assert {name: values(result) for name, result in stored.items()} == expected(prompt)
+
+
+@everywhere
+def test_a_model_that_reads_is_sent_every_line_of_the_receipt(
+    project: Callable[..., Receipts], llm: FakeLLM, prompt: str, place: Place
+) -> None:
+    stored = project(place, "reads").retrieved(prompt)
+    assert not any(image_in(call) for call in llm.calls)
+    assert {name: values(result) for name, result in stored.items()} == expected(prompt)
+
+
+def test_a_real_model_that_refuses_images_summarizes_every_receipt(
+    project: Callable[..., Receipts], prompt: str
+) -> None:
+    stored = project(uploaded, "real").retrieved(prompt)
+    assert set(stored) == set(RECEIPTS)
+    interface: Any = LabelInterface(CONFIG)  # untyped
+    for result in stored.values():
+        assert values(result)["summarization-response"][0].strip()
+        assert interface.validate_prediction({"result": result}, return_errors=True) == []
+
+
+@pytest.mark.parametrize("place", [uploaded, local_storage, proxied_bucket])
+def test_a_personal_access_token_fetches_files_too(
+    project: Callable[..., Receipts], llm: FakeLLM, prompt: str, place: Place
+) -> None:
+    stored = project(place, "by_personal_token").retrieved(prompt)
+    assert {name: values(result) for name, result in stored.items()} == expected(prompt)
+
+
+def test_an_annotator_reads_what_to_set_where_the_storage_hands_out_presigned_addresses(
+    project: Callable[..., Receipts], parts: Parts, llm: FakeLLM, prompt: str
+) -> None:
+    shown = values(project(presigned_bucket, "by_personal_token").ask(prompt)["data"]["result"])
+    assert "MEDIA_HOSTS" in shown["summarization-response"][0]
+    assert parts.store.place in shown["summarization-response"][0]
+    assert llm.calls == []
+
+
+def test_shift_enter_on_a_receipt_shows_its_category_and_summary(
+    project: Callable[..., Receipts], browser: Browser, parts: Parts, llm: FakeLLM, prompt: str, tmp_path: Path
+) -> None:
+    receipts = project(uploaded, "sees")
+    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+        page = LabelingPage(context.new_page(), parts.studio.url)
+        page.log_in(LOGIN)
+        page.open(receipts.id, receipts.tasks["pharmacy.png"])
+        field = page.page.locator("textarea[name=classification-prompt]")
+        field.fill(prompt)
+        field.press("Shift+Enter")
+        expect(page.texts("summarization-response")).to_have_text(["Health/Pharmacy"])
+        expect(page.page.get_by_role("button", name="Health/Pharmacy", exact=True)).to_be_visible()
+        page.screenshot(tmp_path / "end.png")
