@@ -30,8 +30,9 @@ class BackendError(Exception):
     status = 500
 
     def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+        # Names of fields and words of providers may hold anything; a sentence is one line that every page can show.
+        self.sentence = " ".join("".join(c if c.isprintable() else " " for c in sentence).split())
+        super().__init__(self.sentence)
 
 
 class InvalidRequest(BackendError):

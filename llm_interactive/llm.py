@@ -109,9 +109,8 @@ class ChatClient:
             missing = request.num_responses - len(texts)
             completion = self._create(request, missing, give_up)
             texts += _texts(completion, self.provider)[:missing]
-            if completion.usage:
-                prompt_tokens += completion.usage.prompt_tokens or 0
-                completion_tokens += completion.usage.completion_tokens or 0
+            prompt_tokens += _count(completion.usage, "prompt_tokens")
+            completion_tokens += _count(completion.usage, "completion_tokens")
         return Reply(tuple(texts), prompt_tokens, completion_tokens)
 
     def close(self) -> None:
@@ -202,6 +201,12 @@ class _BoundedStream(httpx2.SyncByteStream):
 
     def close(self) -> None:
         self._inner.close()
+
+
+def _count(usage: Any, name: str) -> int:
+    # Nothing has checked what the server counts.
+    count = getattr(usage, name, 0)
+    return count if isinstance(count, int) and 0 <= count < 10**12 else 0
 
 
 def _azure(settings: Settings, key: str, http: httpx2.Client) -> openai.OpenAI:
