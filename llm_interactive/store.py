@@ -74,6 +74,7 @@ _SWEEP_SECONDS = 600
 _ANSWERED_DAYS = 30
 _MAX_REPLIES = 1_000_000
 _REPLIES_PER_TASK = 50
+_VERSIONS_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -146,12 +147,12 @@ class Store:
         if self.params(project) != dict(params):
             self._write(_projects, [{"project": project, "params": dict(params)}])
 
-    def versions(self, project: str) -> list[str]:
-        """The model versions that the project has had, newest first."""
-        statement = (
-            sa.select(_versions.c.version).where(_versions.c.project == project).order_by(_versions.c.created_at.desc())
-        )
-        return [row.version for row in self._rows(statement)]
+    def versions(self, project: str | None) -> list[str]:
+        """The model versions that the project has had, newest first; None is for all projects."""
+        statement = sa.select(_versions.c.version).order_by(_versions.c.created_at.desc()).limit(_VERSIONS_SHOWN)
+        if project is not None:
+            statement = statement.where(_versions.c.project == project)
+        return list(dict.fromkeys(row.version for row in self._rows(statement)))
 
     def save_version(self, project: str, version: str) -> None:
         """Note that `version` is the project's current model version."""

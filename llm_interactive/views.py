@@ -96,11 +96,14 @@ def not_served() -> Response:
 
 
 def versions() -> Response:
-    """The model versions that a project has had, newest first."""
+    """The model versions that a project has had, newest first.
+
+    Label Studio asks by GET and names no project (its api_connector.get_versions sends the body nowhere): all of them.
+    """
     project = request.args.get("project") if request.method == "GET" else _body(_Body).project_id
-    if not project:
+    if request.method == "POST" and not project:
         raise InvalidRequest("No project is named.")
-    return jsonify({"versions": _services().store.versions(project)})
+    return jsonify({"versions": _services().store.versions(storable(project) if project else None)})
 
 
 def setup() -> Response:

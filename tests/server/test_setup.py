@@ -233,11 +233,15 @@ def test_versions_lists_what_setup_has_said_for_the_project(client: FlaskClient,
     assert sorted(response.get_json()["versions"]) == sorted([first, second])
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_versions_without_a_project_is_refused(client: FlaskClient, method: str) -> None:
-    response = client.open("/versions", method=method, json={} if method == "POST" else None)
+def test_a_body_without_a_project_has_no_versions(client: FlaskClient) -> None:
+    response = client.post("/versions", json={})
     assert response.status_code == 400
     assert "project" in sentence_of(response)
+
+
+def test_label_studio_names_no_project_and_gets_all_versions(client: FlaskClient) -> None:
+    versions = [setup(client, project=project).get_json()["model_version"] for project in ("1.1", "2.2")]
+    assert client.get("/versions").get_json() == {"versions": list(dict.fromkeys(reversed(versions)))}
 
 
 @pytest.mark.parametrize("path", ["/", "/health"])
