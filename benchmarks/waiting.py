@@ -18,6 +18,7 @@ from benchmarks.sizes import Sizes
 from benchmarks.web import send
 
 _PREDICTS = 64
+KEPT_THREADS = 8  # of the backend (llm_interactive/server.py)
 _OVERHEAD_LATENCY = 0.05
 
 
@@ -159,7 +160,7 @@ def start(sizes: Sizes, folder: Path) -> list[Row]:
         times: list[float] = []
         cpu: list[float] = []
         for _ in range(sizes.starts + 1):
-            with Backend(llm, folder) as backend:
+            with Backend(llm, folder, THREADS=str(_PREDICTS + KEPT_THREADS)) as backend:
                 times.append(backend.seconds_to_health)
                 cpu.append(backend.cpu_to_health)
     # The first one compiles what is not compiled yet.
