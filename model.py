@@ -168,8 +168,7 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         for task in tasks[:_TRIALS]:
             left = ends - time.monotonic()
             try:
-                prompt = batch_prompt(task, project_prompt, self.labeling, settings)
-                question = ask_about(task, prompt, self.labeling, settings, images)
+                question = self._batch_question(task, project_prompt)
             except BackendError:
                 continue  # another task may do; the batch will tell what is wrong with this one
             trial = self.services.replies.begin(origin, 1, left)
@@ -185,8 +184,7 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
 
         def prepare(number: int) -> None:
             try:
-                prompt = batch_prompt(tasks[number], project_prompt, self.labeling, self.settings)
-                questions[number] = ask_about(tasks[number], prompt, self.labeling, self.settings, self.services.images)
+                questions[number] = self._batch_question(tasks[number], project_prompt)
             except BackendError as error:
                 batch.settle(number, error)
             except Exception:
@@ -207,6 +205,10 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
                 prepare(number)
             batch.add({number: question.request for number, question in questions.items()})
         return questions
+
+    def _batch_question(self, task: Task, project_prompt: str | None) -> Question:
+        prompt = batch_prompt(task, project_prompt, self.labeling, self.settings)
+        return ask_about(task, prompt, self.labeling, self.settings, self.services.images)
 
     def _entry(self, question: Question | None, outcome: Reply | BackendError, version: str) -> dict[str, Any]:
         if isinstance(outcome, BackendError) or question is None:

@@ -74,12 +74,16 @@ class ChatClient:
     def endpoint(self) -> str:
         """Provider and address, as part of a reply's key."""
         settings = self._settings
-        address = {
-            "openai": settings.openai_base_url or "https://api.openai.com/v1",
-            "azure": f"{settings.azure_resource_endpoint}?{settings.azure_api_version}",
-            "ollama": _ollama_url(settings.ollama_endpoint),
-        }[settings.openai_provider]
-        return f"{settings.openai_provider} {address}"
+        azure = f"{settings.azure_resource_endpoint}?{settings.azure_api_version}"
+        return f"{settings.openai_provider} {azure if settings.openai_provider == 'azure' else self._base_url}"
+
+    @property
+    def _base_url(self) -> str:
+        # Of every provider but Azure, whose client builds its own.
+        settings = self._settings
+        if settings.openai_provider == "ollama":
+            return _ollama_url(settings.ollama_endpoint)
+        return settings.openai_base_url or "https://api.openai.com/v1"
 
     @cached_property
     def provider(self) -> Provider:
@@ -172,9 +176,7 @@ class ChatClient:
         )
         if settings.openai_provider == "azure":
             return _azure(settings, key, http)
-        url = _ollama_url(settings.ollama_endpoint) if settings.openai_provider == "ollama" else None
-        url = url or settings.openai_base_url or "https://api.openai.com/v1"
-        return openai.OpenAI(api_key=key, base_url=url, max_retries=0, http_client=http)
+        return openai.OpenAI(api_key=key, base_url=self._base_url, max_retries=0, http_client=http)
 
 
 def _start_clock(request: httpx2.Request) -> None:
