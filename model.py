@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -23,10 +24,12 @@ from llm_interactive.prompts import prompt_in, responses_in
 from llm_interactive.questions import Question, Task, ask_about, batch_prompt, id_of, interactive_prompt
 from llm_interactive.services import Services
 from llm_interactive.settings import ProjectParams, Settings
+from llm_interactive.store import Answered, Project
 
 log = logging.getLogger("llm_interactive")
 
 _TRIALS = 5
+_GROUP = 200
 
 
 class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is untyped
@@ -54,13 +57,16 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
     @cached_property
     def settings(self) -> Settings:
         """The operator's settings with what this project chose for itself."""
-        params = ProjectParams.model_validate(self.services.store.params(self.project))
-        return self.services.settings.for_project(params)
+        return self.services.settings.for_project(ProjectParams.model_validate(self._known.params))
+
+    @cached_property
+    def _known(self) -> Project:
+        return self.services.store.project(self.project)
 
     @property
     def model_version(self) -> str:
         """Name of what a batch's predictions are made by, now."""
-        return self._version_of(self.services.store.prompt(self.project))
+        return self._version_of(self._known.prompt)
 
     def get(self, key: str) -> Any:
         """`model_version` under the name by which label-studio-ml 2.x asks for it."""
@@ -72,9 +78,11 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         Raises:
             InvalidRequest: it is no JSON object, or a value in it is not allowed.
         """
-        params = ProjectParams.parse(extra_params)
-        self.services.store.save_params(self.project, params.model_dump(exclude_none=True))
-        self.__dict__.pop("settings", None)
+        params = ProjectParams.parse(extra_params).model_dump(exclude_none=True)
+        if params != self._known.params:
+            self.services.store.save_params(self.project, params)
+            self._known = replace(self._known, params=params)
+            self.__dict__.pop("settings", None)
 
     def predict(self, tasks: Sequence[Task], context: Mapping[str, Any] | None = None, **kwargs: Any) -> list[Any]:
         """One entry for each of `tasks`, in order: a prediction, or `{"error": sentence}` where there is none.
@@ -99,12 +107,13 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         if isinstance(result, list) and not annotation.get("was_cancelled"):
             prompt = prompt_in(result, self.labeling)
             if prompt:
-                self.services.store.save_prompt(self.project, prompt)
+                self._keep_prompt(prompt)
 
     def _answer_annotator(self, task: Task, regions: Sequence[Any]) -> Prediction:
         prompt = prompt_in(regions, self.labeling)
         task_id = id_of(task)
-        last = self.services.store.answered(self.project, [task_id]).get(task_id)
+        known = self.services.store.answered(self.project, [task_id])
+        last = known.get(task_id)
         if not regions and (last or has_outcome(task, self.labeling)):
             # After Submit the page asks with nothing on it, several times; an answer would replace what was submitted.
             return unchanged(self.model_version)
@@ -112,7 +121,7 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         if is_only_an_edit(prompt, responses_in(regions, self.labeling), last):
             return unchanged(self.model_version)
         try:
-            return self._ask_now(task, prompt)
+            return self._ask_now(task, prompt, known)
         except BackendError as error:
             self.services.metrics.tasks(self._origin(self.model_version), "interactive", failed=1)
             self.services.activity.error(self.project, error.sentence)
@@ -121,13 +130,12 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
                 raise
             return shown_failure(error, self.labeling, self.model_version)
 
-    def _ask_now(self, task: Task, typed: str | None) -> Prediction:
-        store, settings = self.services.store, self.settings
-        current = store.prompt(self.project)
-        prompt = interactive_prompt(task, typed, current, self.labeling, settings)
+    def _ask_now(self, task: Task, typed: str | None, known: Mapping[str, Answered]) -> Prediction:
+        settings = self.settings
+        prompt = interactive_prompt(task, typed, self._known.prompt, self.labeling, settings)
         question = ask_about(task, prompt, self.labeling, settings, self.services.images)
         if typed:
-            store.save_prompt(self.project, typed, current=current)
+            self._keep_prompt(typed)
         version = self._version_of(prompt)
         try:
             reply = self.services.replies.ask_now(question.request, settings.predict_deadline, self._origin(version))
@@ -135,16 +143,21 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
             if self.services.images.knows(settings.model):
                 raise
             self.services.images.learn(settings.model, sees=False)
-            return self._ask_now(task, typed)
+            return self._ask_now(task, typed, known)
         if question.request.has_images:
             self.services.images.learn(settings.model, sees=True)
-        self._remember([(question, reply)])
+        self._remember([(question, reply)], known)
         self.services.metrics.tasks(self._origin(version), "interactive", done=1)
         return self._prediction(question, reply, version)
 
+    def _keep_prompt(self, prompt: str) -> None:
+        if prompt != self._known.prompt:
+            self.services.store.save_prompt(self.project, prompt)
+            self._known = replace(self._known, prompt=prompt)
+
     def _answer_batch(self, tasks: Sequence[Task]) -> list[Any]:
         ends = time.monotonic() + self.settings.predict_deadline
-        project_prompt = self.services.store.prompt(self.project)
+        project_prompt = self._known.prompt
         version = self._version_of(project_prompt)
         if self.labeling.object_type == "Image" and not self.services.images.knows(self.settings.model):
             self._try_an_image(tasks, project_prompt, self._origin(version), ends)
@@ -182,28 +195,25 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         """The questions about `tasks` by number, asked; tasks that make none are settled."""
         questions: dict[int, Question] = {}
 
-        def prepare(number: int) -> None:
-            try:
-                questions[number] = self._batch_question(tasks[number], project_prompt)
-            except BackendError as error:
-                batch.settle(number, error)
-            except Exception:
-                # One task must not take the others along, whatever is in it.
-                log.exception("A task could not be asked about")
-                batch.settle(number, BackendError(UNEXPECTED))
-
-        def prepare_and_ask(number: int) -> None:
-            prepare(number)
-            if number in questions:
-                batch.add({number: questions[number].request})
+        def ask(numbers: Iterable[int]) -> None:
+            for number in numbers:
+                try:
+                    questions[number] = self._batch_question(tasks[number], project_prompt)
+                except BackendError as error:
+                    batch.settle(number, error)
+                except Exception:
+                    # One task must not take the others along, whatever is in it.
+                    log.exception("A task could not be asked about")
+                    batch.settle(number, BackendError(UNEXPECTED))
+            batch.add({number: questions[number].request for number in numbers if number in questions})
 
         if self.labeling.object_type == "Image":
             for number in range(len(tasks)):
-                self.services.images.in_background(partial(prepare_and_ask, number))
+                self.services.images.in_background(partial(ask, [number]))
         else:
-            for number in range(len(tasks)):
-                prepare(number)
-            batch.add({number: question.request for number, question in questions.items()})
+            # Group by group, so that the model works while the rest is made ready.
+            for start in range(0, len(tasks), _GROUP):
+                ask(range(start, min(start + _GROUP, len(tasks))))
         return questions
 
     def _batch_question(self, task: Task, project_prompt: str | None) -> Question:
@@ -221,11 +231,12 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
     def _prediction(self, question: Question, reply: Reply, version: str) -> Prediction:
         return build_prediction(reply.texts, question.prompt, question.labels, self.labeling, version)
 
-    def _remember(self, answers: Sequence[tuple[Question, Reply]]) -> None:
+    def _remember(self, answers: Sequence[tuple[Question, Reply]], known: Mapping[str, Answered] | None = None) -> None:
         self.services.store.save_answered(
             self.project,
             prompts={question.task: question.prompt for question, _ in answers},
             replies={question.task: reply.texts for question, reply in answers},
+            before=known,
         )
 
     def _report(self, entries: Sequence[Mapping[str, Any]], origin: Origin) -> None:

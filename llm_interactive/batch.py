@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from llm_interactive.activity import Activity
-from llm_interactive.dispatcher import Ask, Dispatcher
-from llm_interactive.errors import BackendError, DeadlineError
+from llm_interactive.claims import Claims
+from llm_interactive.dispatcher import Dispatcher, Queue
+from llm_interactive.errors import BackendError, ClaimedError, DeadlineError
 from llm_interactive.llm import ChatClient, ChatRequest, Reply
 from llm_interactive.metrics import Metrics, Origin
 from llm_interactive.store import Store
@@ -33,6 +34,7 @@ class Batch:
     def __init__(self, origin: Origin, total: int, ask: Callable[[Batch, Mapping[int, ChatRequest]], None]) -> None:
         self.origin = origin
         self.total = total
+        self.queue = Queue()
         self.from_store = self.done = self.failed = 0
         self._ask = ask
         self._started = time.monotonic()
@@ -68,8 +70,11 @@ class Batch:
         """
         with self._changed:
             self._changed.wait_for(lambda: self.left <= 0, timeout=max(0.0, seconds))
-            late = DeadlineError("No reply in time; it is still awaited. Retrieve predictions again in a moment.")
-            return [outcome or late for outcome in self._outcomes]
+            return [outcome or self._late() for outcome in self._outcomes]
+
+    def _late(self) -> DeadlineError:
+        trouble = f" The last attempt failed: {self.queue.trouble}" if self.queue.trouble else ""
+        return DeadlineError(f"No reply in time; it is still awaited. Retrieve predictions again in a moment.{trouble}")
 
     def as_dict(self) -> dict[str, Any]:
         """The counts, with `seconds_left` estimated from the pace so far (None before the first outcome)."""
@@ -89,12 +94,16 @@ class Batch:
 
 
 class Replies:
-    """Where replies come from: the store if they are paid for, else the model, through the dispatcher."""
+    """Where replies come from: the store if they are paid for, else the model, through the dispatcher.
+
+    `claims` keep other processes over the same database from buying the same reply; None if there are none.
+    """
 
     def __init__(
         self,
         client: ChatClient,
         store: Store,
+        claims: Claims | None,
         dispatcher: Dispatcher,
         metrics: Metrics,
         activity: Activity,
@@ -102,6 +111,7 @@ class Replies:
     ) -> None:
         self._client = client
         self._store = store
+        self._claims = claims
         self._dispatcher = dispatcher
         self._metrics = metrics
         self._activity = activity
@@ -114,9 +124,9 @@ class Replies:
             DeadlineError: it did not come within `seconds`.
             BackendError: the model failed; the cause.
         """
-        # Not waiting here: the caller's own note of the answer is committed after it.
-        ask = self._call(request, origin, request.key(self._client.endpoint), wait=False)
-        [future] = self._dispatcher.submit([(None, ask)], seconds=seconds, urgent=True)
+        # Not waiting here: the caller's own note of the answer is committed with it.
+        ask = partial(self._buy, request, origin, request.key(self._client.endpoint), wait=False)
+        [future] = self._dispatcher.submit([(None, ask)], Queue(urgent=True), seconds=seconds)
         try:
             # The dispatcher itself ends the call in time and knows what kept it; this is for when it is too busy to.
             return future.result(timeout=seconds + _GRACE)
@@ -139,19 +149,33 @@ class Replies:
             paid.update(self._store.replies(keys))
             return paid
 
-        calls = [(key, self._call(requests[first], batch.origin, key)) for key, (first, *_) in numbers.items()]
-        futures = self._dispatcher.submit(calls, seconds=seconds, known=known)
+        buy = self._buy if self._claims is None else partial(self._buy_once, self._claims)
+        calls = [(key, partial(buy, requests[first], batch.origin, key)) for key, (first, *_) in numbers.items()]
+        futures = self._dispatcher.submit(calls, batch.queue, seconds=seconds, known=known)
         self._metrics.from_store(batch.origin, sum(len(numbers[key]) for key in paid))
         for (key, of_tasks), future in zip(numbers.items(), futures, strict=True):
             future.add_done_callback(partial(_settle, batch, of_tasks, key in paid))
 
-    def _call(self, request: ChatRequest, origin: Origin, key: str, *, wait: bool = True) -> Ask:
-        def ask(seconds: float) -> Reply:
-            reply = self._timed(request, origin, min(seconds, self._call_timeout))
-            self._store.save_reply(key, reply, wait=wait)
-            return reply
+    def _buy_once(self, claims: Claims, request: ChatRequest, origin: Origin, key: str, seconds: float) -> Reply:
+        """The reply under `key`, from the store if another process has bought it.
 
-        return ask
+        Raises:
+            ClaimedError: another process is buying it.
+        """
+        if not claims.take(key):
+            if paid := self._store.replies([key]).get(key):
+                return paid
+            raise ClaimedError("Another process of the ML backend is asking for this reply. Try again in a moment.")
+        try:
+            # Only now, as it may have been bought, and the claim given up, since the batch looked.
+            return self._store.replies([key]).get(key) or self._buy(request, origin, key, seconds)
+        finally:
+            claims.free(key)
+
+    def _buy(self, request: ChatRequest, origin: Origin, key: str, seconds: float, *, wait: bool = True) -> Reply:
+        reply = self._timed(request, origin, min(seconds, self._call_timeout))
+        self._store.save_reply(key, reply, wait=wait)
+        return reply
 
     def _timed(self, request: ChatRequest, origin: Origin, seconds: float) -> Reply:
         outcome = "failed"

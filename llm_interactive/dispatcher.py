@@ -22,6 +22,7 @@ from llm_interactive.errors import (
     UNEXPECTED,
     AccountError,
     BackendError,
+    ClaimedError,
     DeadlineError,
     RateLimitError,
     TransientLLMError,
@@ -36,6 +37,7 @@ MAX_TRIES = 6
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 20.0
+_LOOK_AGAIN = 0.25
 
 Ask = Callable[[float], Reply]
 """A call: takes the seconds it may last, gives the reply or raises a BackendError."""
@@ -46,17 +48,21 @@ class _Call:
     key: str | None
     ask: Ask
     ends: float
-    queue: _Queue
+    queue: Queue
     future: Future[Reply] = field(default_factory=Future)
     tries: int = 0
     last_error: BackendError | None = None
 
 
-class _Queue:
-    """The waiting calls of one request."""
+class Queue:
+    """The calls of one request, which come one after the other; queues take turns.
 
-    def __init__(self, urgent: bool) -> None:
+    The calls of an `urgent` one go before those of all others. `trouble` is why its last attempt failed for a moment.
+    """
+
+    def __init__(self, *, urgent: bool = False) -> None:
         self.urgent = urgent
+        self.trouble: BackendError | None = None
         self.waiting: deque[_Call] = deque()
         self.broken: AccountError | None = None
 
@@ -70,7 +76,7 @@ class Dispatcher:
         self._idle = 0
         self._changed = threading.Condition()
         self._urgent: deque[_Call] = deque()
-        self._batches: deque[_Queue] = deque()
+        self._batches: deque[Queue] = deque()
         self._paused: list[tuple[float, int, _Call]] = []
         self._order = itertools.count()
         self._running: dict[str, Future[Reply]] = {}
@@ -80,17 +86,17 @@ class Dispatcher:
     def submit(
         self,
         asks: Iterable[tuple[str | None, Ask]],
+        queue: Queue,
         *,
         seconds: float,
-        urgent: bool = False,
         known: Callable[[list[str]], Mapping[str, Reply]] | None = None,
     ) -> list[Future[Reply]]:
-        """Futures of the calls `asks`, in order; a call not made within `seconds` fails with DeadlineError.
+        """Futures of the calls `asks`, in order, which go to the end of `queue`.
 
+        A call not made within `seconds` fails with DeadlineError.
         Calls with a key that is already under way, in this batch or another one, share its future. `known` is asked for
         the replies that need no call once the keys are taken: a call that ended before has left its reply there.
         """
-        queue = _Queue(urgent)
         ends = time.monotonic() + seconds
         futures: list[Future[Reply]] = []
         calls: list[_Call] = []
@@ -111,18 +117,24 @@ class Dispatcher:
         self._enqueue([call for call in calls if not call.future.done()], queue)
         return futures
 
-    def _enqueue(self, calls: list[_Call], queue: _Queue) -> None:
+    def _enqueue(self, calls: list[_Call], queue: Queue) -> None:
         with self._changed:
-            closed = self._closed
-            if not closed:
-                (self._urgent if queue.urgent else queue.waiting).extend(calls)
-                if queue.waiting:
-                    self._batches.append(queue)
+            refused = _stopped() if self._closed else queue.broken
+            if refused is None:
+                self._wait_in_line(calls, queue)
                 self._start_threads()
                 self._changed.notify(len(calls))
-        if closed:
+        if refused:
             for call in calls:
-                self._finish(call, _stopped())
+                self._finish(call, refused)
+
+    def _wait_in_line(self, calls: list[_Call], queue: Queue) -> None:
+        if queue.urgent:
+            self._urgent.extend(calls)
+            return
+        if calls and not queue.waiting:
+            self._batches.append(queue)
+        queue.waiting.extend(calls)
 
     def close(self) -> None:
         """Drop the calls that wait; those being made end by themselves."""
@@ -205,11 +217,15 @@ class Dispatcher:
         started = time.monotonic()
         try:
             reply = call.ask(left)
+        except ClaimedError as error:
+            call.tries -= 1
+            self._again(call, error, _LOOK_AGAIN)
         except RateLimitError as error:
-            self._again(call, error, self._pace.limited(started, time.monotonic(), error.retry_after))
+            call.tries -= 1
+            self._again(call, error, self._pace.limited(started, time.monotonic(), error.retry_after), paced=True)
         except TransientLLMError as error:
             pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (call.tries - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
-            self._again(call, error, max(pause, error.retry_after or 0), counts=True)
+            self._again(call, error, max(pause, error.retry_after or 0))
         except BackendError as error:
             if isinstance(error, AccountError):
                 self._give_up(call.queue, error)
@@ -219,12 +235,12 @@ class Dispatcher:
             self._finish(call, BackendError(UNEXPECTED))
         else:
             self._pace.succeeded(time.monotonic())
+            call.queue.trouble = None
             self._finish(call, reply)
 
-    def _again(self, call: _Call, error: TransientLLMError, pause: float, *, counts: bool = False) -> None:
+    def _again(self, call: _Call, error: BackendError, pause: float, *, paced: bool = False) -> None:
         now = time.monotonic()
-        call.last_error = error
-        call.tries -= 0 if counts else 1
+        call.last_error = call.queue.trouble = error
         if call.queue.broken or call.tries >= MAX_TRIES or now + pause >= call.ends:
             self._finish(call, call.queue.broken or error)
             return
@@ -232,13 +248,13 @@ class Dispatcher:
             if self._closed:
                 self._finish(call, _stopped())
                 return
-            if counts:
-                heapq.heappush(self._paused, (now + pause, next(self._order), call))
-            else:
+            if paced:
                 self._put_back(call)
+            else:
+                heapq.heappush(self._paused, (now + pause, next(self._order), call))
             self._changed.notify()
 
-    def _give_up(self, queue: _Queue, error: AccountError) -> None:
+    def _give_up(self, queue: Queue, error: AccountError) -> None:
         """Fail all calls of `queue` that are not under way."""
         with self._changed:
             queue.broken = error

@@ -7,6 +7,7 @@
     ├── TaskDataError                422  this task's data cannot be sent to a model
     ├── SetupError                   503  a setting is missing; says which
     ├── BusyError                    503  all threads are taken
+    ├── ClaimedError                 503  another process is asking for the same reply
     ├── DeadlineError                504  no reply in time
     └── LLMError                     502  the provider's answer, translated
         ├── TransientLLMError        502  worth another try
@@ -67,6 +68,12 @@ class SetupError(BackendError):
 
 class BusyError(BackendError):
     """All threads for predictions are taken."""
+
+    status = 503
+
+
+class ClaimedError(BackendError):
+    """Another process of the backend is buying this very reply."""
 
     status = 503
 

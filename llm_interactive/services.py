@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from llm_interactive.activity import Activity
 from llm_interactive.batch import Replies
+from llm_interactive.claims import Claims
 from llm_interactive.dispatcher import Dispatcher
 from llm_interactive.llm import ChatClient
 from llm_interactive.media.image_input import ImageInput
@@ -21,6 +22,7 @@ class Services:
 
     settings: Settings
     store: Store
+    claims: Claims | None
     client: ChatClient
     dispatcher: Dispatcher
     metrics: Metrics
@@ -32,17 +34,20 @@ class Services:
     def build(cls, settings: Settings) -> Services:
         """Everything that `settings` ask for; no connection to the provider is made."""
         store = Store(settings.sqlalchemy_url, settings.reply_ttl)
+        claims = Claims(store.database) if settings.has_siblings and settings.reply_ttl else None
         dispatcher = Dispatcher(settings.max_concurrency)
         metrics, activity = Metrics(), Activity()
         client = ChatClient(settings)
-        replies = Replies(client, store, dispatcher, metrics, activity, settings.llm_timeout)
-        return cls(settings, store, client, dispatcher, metrics, activity, replies, ImageInput(settings))
+        replies = Replies(client, store, claims, dispatcher, metrics, activity, settings.llm_timeout)
+        return cls(settings, store, claims, client, dispatcher, metrics, activity, replies, ImageInput(settings))
 
     def close(self) -> None:
         """Drop waiting calls, commit what is paid for, let go of connections."""
         self.images.close()
         self.dispatcher.close()
         self.client.close()
+        if self.claims:
+            self.claims.close()
         self.store.close()
 
 

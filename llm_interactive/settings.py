@@ -249,6 +249,11 @@ class Settings(BaseSettings):
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.model_dir / 'llm-interactive.db'}"
 
+    @property
+    def has_siblings(self) -> bool:
+        """Whether other processes may use the same database: further workers, or replicas over PostgreSQL."""
+        return self.workers > 1 or not self.sqlalchemy_url.startswith("sqlite")
+
     def require_access(self) -> None:
         """Check that what every call needs is there.
 

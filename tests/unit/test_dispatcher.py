@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from llm_interactive.dispatcher import Ask, Dispatcher
+from llm_interactive.dispatcher import Ask, Dispatcher, Queue
 from llm_interactive.errors import (
     AccountError,
     BackendError,
@@ -85,7 +85,7 @@ class Gate:
 def held(dispatcher: Dispatcher) -> Gate:
     """A gate that holds one thread of `dispatcher`."""
     gate = Gate()
-    dispatcher.submit([(None, gate)], seconds=HOUR)
+    dispatcher.submit([(None, gate)], Queue(), seconds=HOUR)
     gate.entered()
     return gate
 
@@ -100,12 +100,12 @@ def error(future: Future[Reply]) -> BaseException | None:
 
 def test_replies_come_in_the_order_of_the_calls(dispatcher: Make) -> None:
     calls, names = Calls(), [str(number) for number in range(100)]
-    futures = dispatcher(8).submit([(None, calls.ask(name)) for name in names], seconds=HOUR)
+    futures = dispatcher(8).submit([(None, calls.ask(name)) for name in names], Queue(), seconds=HOUR)
     assert [text(future) for future in futures] == names
 
 
 def test_no_calls_are_no_futures(dispatcher: Make) -> None:
-    assert dispatcher(2).submit([], seconds=HOUR) == []
+    assert dispatcher(2).submit([], Queue(), seconds=HOUR) == []
 
 
 @pytest.mark.parametrize("limit", [1, 3, 16])
@@ -125,8 +125,8 @@ def test_never_more_calls_are_made_at_once_than_allowed(dispatcher: Make, limit:
         return Reply(("x",))
 
     limited = dispatcher(limit)
-    futures = [f for _ in range(4) for f in limited.submit([(None, ask)] * 20, seconds=HOUR)]
-    futures += limited.submit([(None, ask)] * 20, seconds=HOUR, urgent=True)
+    futures = [f for _ in range(4) for f in limited.submit([(None, ask)] * 20, Queue(), seconds=HOUR)]
+    futures += limited.submit([(None, ask)] * 20, Queue(urgent=True), seconds=HOUR)
     for future in futures:
         text(future)
     assert peak == limit
@@ -136,7 +136,7 @@ def test_ten_thousand_calls_do_not_make_ten_thousand_threads(dispatcher: Make) -
     before = threading.active_count()
     limited = dispatcher(8)
     gate = held(limited)
-    futures = limited.submit([(None, gate)] * 10_000, seconds=HOUR)
+    futures = limited.submit([(None, gate)] * 10_000, Queue(), seconds=HOUR)
     during = threading.active_count()
     gate.open()
     assert {text(future) for future in futures} == {"gate"}
@@ -146,8 +146,8 @@ def test_ten_thousand_calls_do_not_make_ten_thousand_threads(dispatcher: Make) -
 def test_an_interactive_call_goes_before_a_batch_that_waits(dispatcher: Make) -> None:
     one, calls = dispatcher(1), Calls()
     gate = held(one)
-    batch = one.submit([(None, calls.ask("batch"))] * 3, seconds=HOUR)
-    one.submit([(None, calls.ask("interactive"))], seconds=HOUR, urgent=True)
+    batch = one.submit([(None, calls.ask("batch"))] * 3, Queue(), seconds=HOUR)
+    one.submit([(None, calls.ask("interactive"))], Queue(urgent=True), seconds=HOUR)
     gate.open()
     text(batch[-1])
     assert calls.made == ["interactive", "batch", "batch", "batch"]
@@ -156,7 +156,7 @@ def test_an_interactive_call_goes_before_a_batch_that_waits(dispatcher: Make) ->
 def test_interactive_calls_keep_their_order(dispatcher: Make) -> None:
     one, calls = dispatcher(1), Calls()
     gate = held(one)
-    futures = [f for n in "abc" for f in one.submit([(None, calls.ask(n))], seconds=HOUR, urgent=True)]
+    futures = [f for n in "abc" for f in one.submit([(None, calls.ask(n))], Queue(urgent=True), seconds=HOUR)]
     gate.open()
     text(futures[-1])
     assert calls.made == ["a", "b", "c"]
@@ -165,8 +165,8 @@ def test_interactive_calls_keep_their_order(dispatcher: Make) -> None:
 def test_two_batches_take_turns(dispatcher: Make) -> None:
     one, calls = dispatcher(1), Calls()
     gate = held(one)
-    first = one.submit([(None, calls.ask("first"))] * 4, seconds=HOUR)
-    second = one.submit([(None, calls.ask("second"))] * 4, seconds=HOUR)
+    first = one.submit([(None, calls.ask("first"))] * 4, Queue(), seconds=HOUR)
+    second = one.submit([(None, calls.ask("second"))] * 4, Queue(), seconds=HOUR)
     gate.open()
     for future in [*first, *second]:
         text(future)
@@ -176,8 +176,8 @@ def test_two_batches_take_turns(dispatcher: Make) -> None:
 def test_a_small_batch_does_not_wait_for_a_large_one_before_it(dispatcher: Make) -> None:
     one, calls = dispatcher(1), Calls()
     gate = held(one)
-    large = one.submit([(None, calls.ask("large"))] * 500, seconds=HOUR)
-    [small] = one.submit([(None, calls.ask("small"))], seconds=HOUR)
+    large = one.submit([(None, calls.ask("large"))] * 500, Queue(), seconds=HOUR)
+    [small] = one.submit([(None, calls.ask("small"))], Queue(), seconds=HOUR)
     gate.open()
     text(small)
     text(large[-1])
@@ -186,15 +186,15 @@ def test_a_small_batch_does_not_wait_for_a_large_one_before_it(dispatcher: Make)
 
 def test_a_key_that_is_under_way_in_the_same_batch_is_called_once(dispatcher: Make) -> None:
     calls = Calls()
-    futures = dispatcher(4).submit([("key", calls.ask("a")), ("key", calls.ask("b"))], seconds=HOUR)
+    futures = dispatcher(4).submit([("key", calls.ask("a")), ("key", calls.ask("b"))], Queue(), seconds=HOUR)
     assert ([text(future) for future in futures], calls.made) == (["a", "a"], ["a"])
 
 
 def test_a_key_that_is_under_way_in_another_batch_is_called_once(dispatcher: Make) -> None:
     two, gate, calls = dispatcher(2), Gate(), Calls()
-    [first] = two.submit([("key", gate)], seconds=HOUR)
+    [first] = two.submit([("key", gate)], Queue(), seconds=HOUR)
     gate.entered()
-    [second] = two.submit([("key", calls.ask("again"))], seconds=HOUR)
+    [second] = two.submit([("key", calls.ask("again"))], Queue(), seconds=HOUR)
     gate.open()
     assert (text(first), text(second), calls.made) == ("gate", "gate", [])
 
@@ -202,22 +202,22 @@ def test_a_key_that_is_under_way_in_another_batch_is_called_once(dispatcher: Mak
 def test_a_key_that_is_done_is_called_again(dispatcher: Make) -> None:
     two, calls = dispatcher(2), Calls()
     for _ in range(2):
-        [future] = two.submit([("key", calls.ask("a"))], seconds=HOUR)
+        [future] = two.submit([("key", calls.ask("a"))], Queue(), seconds=HOUR)
         text(future)
     assert calls.made == ["a", "a"]
 
 
 def test_a_key_whose_call_failed_is_called_again(dispatcher: Make) -> None:
     two, calls = dispatcher(2), Calls()
-    [failed] = two.submit([("key", calls.ask("a", RejectedError("No.")))], seconds=HOUR)
+    [failed] = two.submit([("key", calls.ask("a", RejectedError("No.")))], Queue(), seconds=HOUR)
     assert isinstance(error(failed), RejectedError)
-    [future] = two.submit([("key", calls.ask("b"))], seconds=HOUR)
+    [future] = two.submit([("key", calls.ask("b"))], Queue(), seconds=HOUR)
     assert text(future) == "b"
 
 
 def test_calls_without_a_key_are_all_made(dispatcher: Make) -> None:
     calls = Calls()
-    for future in dispatcher(2).submit([(None, calls.ask("a"))] * 3, seconds=HOUR):
+    for future in dispatcher(2).submit([(None, calls.ask("a"))] * 3, Queue(), seconds=HOUR):
         text(future)
     assert calls.made == ["a", "a", "a"]
 
@@ -225,14 +225,14 @@ def test_calls_without_a_key_are_all_made(dispatcher: Make) -> None:
 @pytest.mark.parametrize("failure", [TransientLLMError("Again."), RateLimitError("Slower.", retry_after=0)])
 def test_what_failed_for_a_moment_is_tried_again_and_succeeds(dispatcher: Make, failure: BackendError) -> None:
     calls = Calls()
-    [future] = dispatcher(1).submit([(None, calls.ask("a", failure))], seconds=HOUR)
+    [future] = dispatcher(1).submit([(None, calls.ask("a", failure))], Queue(), seconds=HOUR)
     assert (text(future), calls.made) == ("a", ["a", "a"])
 
 
 def test_no_thread_waits_for_a_call_that_is_to_be_tried_again(dispatcher: Make) -> None:
     one, calls = dispatcher(1), Calls()
     failure = TransientLLMError("In half an hour.", retry_after=HOUR / 2)
-    [_, other] = one.submit([(None, calls.ask("a", failure)), (None, calls.ask("b"))], seconds=HOUR)
+    [_, other] = one.submit([(None, calls.ask("a", failure)), (None, calls.ask("b"))], Queue(), seconds=HOUR)
     assert text(other) == "b"
 
 
@@ -241,29 +241,31 @@ def test_a_call_that_cannot_be_tried_again_in_time_ends_with_what_it_met(
     dispatcher: Make, kind: type[TransientLLMError]
 ) -> None:
     failure = kind("Come back later.", retry_after=30)
-    [future] = dispatcher(1).submit([(None, Calls().ask("a", failure))], seconds=HANG)
+    [future] = dispatcher(1).submit([(None, Calls().ask("a", failure))], Queue(), seconds=HANG)
     assert error(future) is failure
 
 
 def test_a_rate_limit_pauses_all_calls(dispatcher: Make) -> None:
     one, calls = dispatcher(1), Calls()
     limit = RateLimitError("Half an hour.", retry_after=HOUR / 2)
-    [_] = one.submit([(None, calls.ask("a", limit))], seconds=HOUR)
-    [other] = one.submit([(None, calls.ask("b"))], seconds=HOUR)
+    [_] = one.submit([(None, calls.ask("a", limit))], Queue(), seconds=HOUR)
+    [other] = one.submit([(None, calls.ask("b"))], Queue(), seconds=HOUR)
     with pytest.raises(TimeoutError):
         other.result(timeout=0.1)
 
 
 def test_a_request_that_was_rejected_is_not_sent_again(dispatcher: Make) -> None:
     calls, rejected = Calls(), RejectedError("Too long.")
-    [bad, good] = dispatcher(1).submit([(None, calls.ask("a", rejected)), (None, calls.ask("b"))], seconds=HOUR)
+    [bad, good] = dispatcher(1).submit(
+        [(None, calls.ask("a", rejected)), (None, calls.ask("b"))], Queue(), seconds=HOUR
+    )
     assert (error(bad), text(good), calls.made) == (rejected, "b", ["a", "b"])
 
 
 def test_an_account_error_stops_the_batch_without_further_calls(dispatcher: Make) -> None:
     calls, refused = Calls(), AccountError("The key is wrong.")
     asks = [(None, calls.ask("a", refused)), *[(None, calls.ask("b"))] * 1000]
-    futures = dispatcher(1).submit(asks, seconds=HOUR)
+    futures = dispatcher(1).submit(asks, Queue(), seconds=HOUR)
     assert {error(future) for future in futures} == {refused}
     assert calls.made == ["a"]
 
@@ -271,8 +273,8 @@ def test_an_account_error_stops_the_batch_without_further_calls(dispatcher: Make
 def test_an_account_error_of_one_batch_is_not_another_ones(dispatcher: Make) -> None:
     one, calls = dispatcher(1), Calls()
     gate = held(one)
-    one.submit([(None, calls.ask("a", AccountError("No such model.")))] * 2, seconds=HOUR)
-    [other] = one.submit([(None, calls.ask("other"))], seconds=HOUR)
+    one.submit([(None, calls.ask("a", AccountError("No such model.")))] * 2, Queue(), seconds=HOUR)
+    [other] = one.submit([(None, calls.ask("other"))], Queue(), seconds=HOUR)
     gate.open()
     assert text(other) == "other"
 
@@ -293,7 +295,7 @@ def test_an_account_error_stops_the_batch_even_while_calls_pause(dispatcher: Mak
         raise pausing
 
     asks: list[tuple[str | None, Ask]] = [(None, gate), (None, ask), *[(None, calls.ask("b"))] * 10]
-    futures = two.submit(asks, seconds=HOUR)
+    futures = two.submit(asks, Queue(), seconds=HOUR)
     gate.entered()
     assert met.wait(HANG)
     gate.open()
@@ -303,7 +305,7 @@ def test_an_account_error_stops_the_batch_even_while_calls_pause(dispatcher: Mak
 def test_a_call_under_way_when_its_batch_stops_is_not_tried_again(dispatcher: Make) -> None:
     two, refused = dispatcher(2), AccountError("The key is wrong.")
     first, second = Gate(then=refused), Gate(then=TransientLLMError("In half an hour.", retry_after=HOUR / 2))
-    futures = two.submit([(None, first), (None, second)], seconds=HOUR)
+    futures = two.submit([(None, first), (None, second)], Queue(), seconds=HOUR)
     second.entered()
     first.open()
     error(futures[0])
@@ -313,7 +315,7 @@ def test_a_call_under_way_when_its_batch_stops_is_not_tried_again(dispatcher: Ma
 
 def test_a_call_whose_time_is_up_is_not_made(dispatcher: Make) -> None:
     calls = Calls()
-    [future] = dispatcher(1).submit([(None, calls.ask("a"))], seconds=0)
+    [future] = dispatcher(1).submit([(None, calls.ask("a"))], Queue(), seconds=0)
     assert (type(error(future)), calls.made) == (DeadlineError, [])
 
 
@@ -324,7 +326,7 @@ def test_a_call_is_told_how_long_it_may_last(dispatcher: Make) -> None:
         told.append(seconds)
         return Reply(("x",))
 
-    [future] = dispatcher(1).submit([(None, ask)], seconds=60)
+    [future] = dispatcher(1).submit([(None, ask)], Queue(), seconds=60)
     text(future)
     assert 50 < told[0] <= 60
 
@@ -333,7 +335,7 @@ def test_a_call_that_breaks_ends_without_telling_its_insides(dispatcher: Make) -
     def ask(seconds: float) -> Reply:
         raise ValueError("an inside with a sk-key")
 
-    [future] = dispatcher(1).submit([(None, ask)], seconds=HOUR)
+    [future] = dispatcher(1).submit([(None, ask)], Queue(), seconds=HOUR)
     broken = error(future)
     assert isinstance(broken, BackendError)
     assert "inside" not in broken.sentence
@@ -343,15 +345,15 @@ def test_a_call_that_breaks_stops_no_other(dispatcher: Make) -> None:
     def ask(seconds: float) -> Reply:
         raise ValueError("broken")
 
-    [*_, last] = dispatcher(1).submit([(None, ask), (None, ask), (None, Calls().ask("a"))], seconds=HOUR)
+    [*_, last] = dispatcher(1).submit([(None, ask), (None, ask), (None, Calls().ask("a"))], Queue(), seconds=HOUR)
     assert text(last) == "a"
 
 
 def test_closing_ends_the_calls_that_wait(dispatcher: Make) -> None:
     one, calls = dispatcher(1), Calls()
     gate = held(one)
-    waiting = one.submit([("key", calls.ask("a")), (None, calls.ask("b"))], seconds=HOUR)
-    waiting += one.submit([(None, calls.ask("c"))], seconds=HOUR, urgent=True)
+    waiting = one.submit([("key", calls.ask("a")), (None, calls.ask("b"))], Queue(), seconds=HOUR)
+    waiting += one.submit([(None, calls.ask("c"))], Queue(urgent=True), seconds=HOUR)
     one.close()
     ended = {type(error(future)) for future in waiting}
     gate.open()
@@ -361,7 +363,7 @@ def test_closing_ends_the_calls_that_wait(dispatcher: Make) -> None:
 def test_closing_ends_a_call_that_is_to_be_tried_again(dispatcher: Make) -> None:
     one, calls = dispatcher(1), Calls()
     failure = TransientLLMError("In half an hour.", retry_after=HOUR / 2)
-    [paused, done] = one.submit([(None, calls.ask("a", failure)), (None, calls.ask("b"))], seconds=HOUR)
+    [paused, done] = one.submit([(None, calls.ask("a", failure)), (None, calls.ask("b"))], Queue(), seconds=HOUR)
     text(done)
     one.close()
     assert isinstance(error(paused), BackendError)
@@ -369,7 +371,7 @@ def test_closing_ends_a_call_that_is_to_be_tried_again(dispatcher: Make) -> None
 
 def test_a_call_that_is_being_made_may_end_after_closing(dispatcher: Make) -> None:
     one, gate = dispatcher(1), Gate()
-    [future] = one.submit([(None, gate)], seconds=HOUR)
+    [future] = one.submit([(None, gate)], Queue(), seconds=HOUR)
     gate.entered()
     one.close()
     gate.open()
@@ -379,7 +381,7 @@ def test_a_call_that_is_being_made_may_end_after_closing(dispatcher: Make) -> No
 def test_after_closing_no_call_is_made(dispatcher: Make) -> None:
     one, calls = dispatcher(1), Calls()
     one.close()
-    futures = one.submit([(None, calls.ask("a")), ("key", calls.ask("b"))], seconds=HOUR)
+    futures = one.submit([(None, calls.ask("a")), ("key", calls.ask("b"))], Queue(), seconds=HOUR)
     assert ([type(error(future)) for future in futures], calls.made) == ([DeadlineError] * 2, [])
 
 

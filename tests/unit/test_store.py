@@ -45,40 +45,40 @@ def store(opened: Open) -> Store:
 
 
 def test_a_new_project_has_no_prompt(store: Store) -> None:
-    assert store.prompt(P) is None
+    assert store.project(P).prompt is None
 
 
 def test_the_current_prompt_is_the_last_one_saved(store: Store) -> None:
     for text in ("first", "second"):
         store.save_prompt(P, text)
-    assert store.prompt(P) == "second"
+    assert store.project(P).prompt == "second"
 
 
 def test_an_earlier_prompt_can_be_the_current_one_again(store: Store) -> None:
     for text in ("first", "second", "first"):
         store.save_prompt(P, text)
-    assert store.prompt(P) == "first"
+    assert store.project(P).prompt == "first"
 
 
 def test_projects_are_known_by_id_and_creation(store: Store) -> None:
     store.save_prompt("1.1000", "of the old Label Studio")
-    assert store.prompt("1.2000") is None
+    assert store.project("1.2000").prompt is None
 
 
 @pytest.mark.parametrize("text", ["Grüße 👋\nline two", 'it\'s "quoted" %s :name; DROP TABLE prompts', "x" * 100_000])
 def test_a_prompt_comes_back_as_it_was(store: Store, text: str) -> None:
     store.save_prompt(P, text)
-    assert store.prompt(P) == text
+    assert store.project(P).prompt == text
 
 
 def test_a_new_project_has_no_params(store: Store) -> None:
-    assert store.params(P) == {}
+    assert store.project(P).params == {}
 
 
 def test_params_are_replaced_as_a_whole(store: Store) -> None:
     store.save_params(P, {"openai_model": "gpt-4o", "temperature": 0.1})
     store.save_params(P, {"openai_model": "gpt-4"})
-    assert store.params(P) == {"openai_model": "gpt-4"}
+    assert store.project(P).params == {"openai_model": "gpt-4"}
 
 
 def test_versions_are_listed_newest_first(store: Store) -> None:
@@ -188,7 +188,13 @@ def test_everything_survives_a_restart(opened: Open) -> None:
     before.save_answered(P, {"1": "prompt"}, {"1": ["a"]})
     before.close()
     after = opened()
-    kept = (after.prompt(P), after.params(P), after.versions(P), after.replies(["a"]), list(after.answered(P, ["1"])))
+    kept = (
+        after.project(P).prompt,
+        after.project(P).params,
+        after.versions(P),
+        after.replies(["a"]),
+        list(after.answered(P, ["1"])),
+    )
     assert kept == ("prompt", {"temperature": 0.1}, ["m/1"], {"a": REPLY}, ["1"])
 
 
@@ -198,7 +204,7 @@ def test_two_stores_on_one_file_see_each_others_writes_at_once(opened: Open) -> 
     for number in range(20):
         writer, reader = (one, other) if number % 2 else (other, one)
         writer.save_prompt(P, f"prompt {number}")
-        seen.append(reader.prompt(P))
+        seen.append(reader.project(P).prompt)
     assert seen == [f"prompt {number}" for number in range(20)]
 
 
@@ -217,7 +223,7 @@ def test_many_stores_can_be_made_on_one_new_file_at_once(opened: Open) -> None:
         store = opened()
         failure = store.failure
         store.save_prompt(str(number), "prompt")
-        return failure, store.prompt(str(number))
+        return failure, store.project(str(number)).prompt
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(open_and_write, range(8))) == {(None, "prompt")}
@@ -270,19 +276,40 @@ def test_a_broken_database_fails_no_write(broken: Store) -> None:
 
 
 def test_a_broken_database_fails_no_read(broken: Store) -> None:
-    found = (broken.prompt(P), broken.params(P), broken.versions(P), broken.replies(["a"]), broken.answered(P, ["1"]))
+    found = (
+        broken.project(P).prompt,
+        broken.project(P).params,
+        broken.versions(P),
+        broken.replies(["a"]),
+        broken.answered(P, ["1"]),
+    )
     assert found == (None, {}, [], {}, {})
 
 
-def test_a_failed_write_is_told_until_an_access_succeeds(store: Store, file: Path) -> None:
+def test_a_write_that_failed_is_told_and_made_when_the_database_is_back(store: Store, file: Path) -> None:
     with sqlite3.connect(file) as connection:
-        connection.execute("ALTER TABLE prompts RENAME TO gone")
-        store.save_prompt(P, "lost")
+        connection.execute("ALTER TABLE replies RENAME TO gone")
+        store.save_reply("a", REPLY)
         failed = store.failure
-        connection.execute("ALTER TABLE gone RENAME TO prompts")
+        connection.execute("ALTER TABLE gone RENAME TO replies")
     connection.close()
-    store.save_prompt(P, "kept")
-    assert (failed is not None, store.prompt(P), store.failure) == (True, "kept", None)
+    store.close()  # waits for what is not written yet
+    assert (failed is not None, store.failure) == (True, None)
+    assert Store(f"sqlite:///{file}", reply_ttl=24).replies(["a"]) == {"a": REPLY}
+
+
+def test_nobody_waits_for_a_database_that_another_program_has_locked(store: Store, file: Path) -> None:
+    lock = sqlite3.connect(file, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    for number in range(100):
+        store.save_reply(str(number), REPLY)
+    store.save_prompt(P, "typed meanwhile")
+    seen = store.project(P).prompt
+    lock.execute("COMMIT")
+    lock.close()
+    store.close()
+    assert seen == "typed meanwhile"
+    assert len(Store(f"sqlite:///{file}", reply_ttl=24).replies(map(str, range(100)))) == 100
 
 
 def test_a_database_that_comes_up_after_the_start_is_used(opened: Callable[..., Store], tmp_path: Path) -> None:
@@ -292,7 +319,7 @@ def test_a_database_that_comes_up_after_the_start_is_used(opened: Callable[..., 
     in_the_way.unlink()
     in_the_way.mkdir()
     store.save_prompt(P, "prompt")
-    assert store.prompt(P) == "prompt"
+    assert store.project(P).prompt == "prompt"
 
 
 def ends(work: Callable[[], None]) -> bool:
@@ -315,4 +342,4 @@ def test_a_text_that_no_database_can_hold_does_not_stop_the_store(store: Store) 
         store.save_prompt(Q, "prompt")
 
     assert ends(work)
-    assert store.prompt(Q) == "prompt"
+    assert store.project(Q).prompt == "prompt"

@@ -1,0 +1,286 @@
+"""A SQLAlchemy database that never fails or holds up a prediction.
+
+Reads that fail find nothing. Writes go through one thread that commits them in groups, so that a batch of thousands
+pays for few commits; while the database is away they are kept in memory and written when it is back.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotDone
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 2.5
+"""Seconds that anybody waits for one answer of the database; Label Studio gives /setup 3."""
+
+_REST_SECONDS = 5.0
+"""How long a database that did not answer in time is left alone."""
+
+_GROUP = 500
+_SWEEP_SECONDS = 600
+_MOST_WAITING = 100_000
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+_SCHEMA_LOCK = 7_305_090
+
+Rows = Sequence[sa.Row[Any]]
+Changes = Mapping[sa.Table, Sequence[Mapping[str, Any]]]
+"""Rows to insert, or to replace where the table has some of the same primary key."""
+
+REPLACED_IF = "replaced if"
+"""Key of a table's `info`: takes the new row's columns, gives the condition under which it replaces the old one."""
+
+_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, OSError)
+
+
+@dataclass(frozen=True)
+class _Write:
+    changes: Changes
+    done: Future[None] = field(default_factory=Future)
+
+
+class Database:
+    """The database at `url` with the tables of `metadata`. Safe for threads and for several processes.
+
+    `failure` holds the cause in words while reads or writes fail.
+    """
+
+    def __init__(self, url: str, metadata: sa.MetaData, sweep: Callable[[sa.Connection], None]) -> None:
+        """Open it and make the tables that are not there; `sweep` deletes what is too old, now and then."""
+        self._engine = _engine(url)
+        self._metadata = metadata
+        self._metadata = metadata
+        self._upserts = {table: self._upsert(table) for table in metadata.sorted_tables}
+        self._sweep = sweep
+        self._swept = time.monotonic()
+        self._failures: dict[str, str] = {}
+        self._ready = False
+        self._waiting: deque[_Write] = deque()
+        self._urgent = False
+        self._is_back = False
+        self._closed = False
+        self._changed = threading.Condition()
+        self.rows(sa.select(sa.literal(1)))
+        self._writer = threading.Thread(target=self._write_forever, name="database", daemon=True)
+        self._writer.start()
+
+    @property
+    def failure(self) -> str | None:
+        """Why reads or writes fail now."""
+        return next(iter(self._failures.values()), None)
+
+    def rows(self, statement: sa.Executable, **values: Any) -> Rows:
+        """What `statement` finds with `values` for its parameters; nothing if the database fails."""
+        try:
+            self._prepare()
+            with self._engine.connect() as connection:
+                found: Rows = connection.execute(statement, values).all()
+        except (sa.exc.SQLAlchemyError, OSError, ValueError) as error:
+            self._failed("read", error)
+            return []
+        self._failures.pop("read", None)
+        if self._failures:
+            with self._changed:
+                self._is_back = True
+                self._changed.notify_all()
+        return found
+
+    def value(self, statement: sa.Executable, **values: Any) -> Any:
+        """The first column of the first row, None if there is none."""
+        rows = self.rows(statement, **values)
+        return rows[0][0] if rows else None
+
+    def write(self, changes: Changes, *, wait: bool = True) -> None:
+        """Write rows; returns when they are committed, or when the database does not answer.
+
+        Without `wait` they are committed together with the next ones that somebody waits for.
+        """
+        write = _Write(changes)
+        with self._changed:
+            if self._closed or not any(changes.values()):
+                return
+            if len(self._waiting) >= _MOST_WAITING:
+                log.warning("The database has been away for too long: a write is lost")
+                return
+            self._waiting.append(write)
+            if not wait:
+                return
+            self._urgent = True
+            self._changed.notify_all()
+        if "write" not in self._failures:
+            with suppress(NotDone):
+                write.done.result(_PATIENCE)
+
+    def close(self) -> None:
+        """Commit what is waiting and let go of the database."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._writer.join(timeout=10)
+        self._engine.dispose()
+
+    def _write_forever(self) -> None:
+        pause = 0.0
+        while True:
+            with self._changed:
+                if pause:
+                    self._is_back = False
+                    self._changed.wait_for(lambda: self._is_back or self._closed, timeout=pause)
+                self._changed.wait_for(lambda: self._urgent or self._closed)
+                if self._closed and not self._waiting:
+                    return
+                group = [self._waiting.popleft() for _ in range(min(_GROUP, len(self._waiting)))]
+                self._urgent = bool(self._waiting)
+            written = self._written(group)
+            for write in group:
+                # Nobody waits for a database that is away.
+                if not write.done.done():
+                    write.done.set_result(None)
+            if written:
+                pause = 0.0
+            elif self._closed:
+                return
+            else:
+                pause = min(_LONGEST_PAUSE, 2 * pause or _FIRST_PAUSE)
+                with self._changed:
+                    self._waiting.extendleft(reversed(group))
+                    self._urgent = True
+
+    def _written(self, group: Sequence[_Write]) -> bool:
+        """Whether `group` is committed, or will never be; not when the database is away."""
+        try:
+            self._commit(group)
+        except _AWAY as error:
+            self._failed("write", error)
+            return False
+        except Exception as error:
+            self._failed("write", error)
+            if len(group) > 1:
+                # One that cannot be written must not take the others along.
+                return all(self._written([write]) for write in group)
+            log.warning("A write is lost: the database does not take it")
+        else:
+            self._failures.pop("write", None)
+        return True
+
+    def _commit(self, group: Sequence[_Write]) -> None:
+        rows_of: dict[sa.Table, list[Mapping[str, Any]]] = defaultdict(list)
+        for write in group:
+            for table, rows in write.changes.items():
+                rows_of[table] += rows
+        self._prepare()
+        with self._engine.begin() as connection:
+            for table in self._metadata.sorted_tables:
+                if table in rows_of:
+                    connection.execute(self._upserts[table], _in_order(table, rows_of[table]))
+            if time.monotonic() - self._swept > _SWEEP_SECONDS:
+                self._swept = time.monotonic()
+                self._sweep(connection)
+
+    def _upsert(self, table: sa.Table) -> sa.Executable:
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        statement: Any = insert(table)
+        if table.autoincrement_column is not None:
+            return statement  # type: ignore[no-any-return]
+        keys = [column.name for column in table.primary_key]
+        changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+        condition = table.info[REPLACED_IF](statement.excluded) if REPLACED_IF in table.info else None
+        upsert: sa.Executable = statement.on_conflict_do_update(index_elements=keys, set_=changed, where=condition)
+        return upsert
+
+    def _failed(self, access: str, error: Exception) -> None:
+        cause = " ".join(str(getattr(error, "orig", None) or error).split())[:200]
+        if cause != self._failures.get(access):
+            log.warning("The database failed, predictions go on without it: %s", cause)
+        self._failures[access] = cause
+
+    def _prepare(self) -> None:
+        """Make the tables, at the first access that reaches the database."""
+        if self._ready:
+            return
+        if self._engine.dialect.name == "sqlite":
+            _private_file(str(self._engine.url.database))
+        with self._engine.begin() as connection:
+            if self._engine.dialect.name == "postgresql":
+                # IF NOT EXISTS alone still collides when replicas start together.
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+            for table in self._metadata.sorted_tables:
+                connection.execute(CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(CreateIndex(index, if_not_exists=True))
+        self._ready = True
+
+
+def _in_order(table: sa.Table, rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Rows by their keys: processes that write the same ones must not wait for each other."""
+    keys = [column.name for column in table.primary_key if column.name in rows[0]]
+    return sorted(rows, key=lambda row: [row[key] for key in keys])
+
+
+def _engine(url: str) -> sa.Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return _postgresql(parsed)
+    engine = sa.create_engine(parsed, pool_size=5, max_overflow=15, connect_args={"timeout": _PATIENCE})
+
+    @sa.event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        # In WAL mode this loses nothing when the process is killed, and saves a sync for each commit.
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    return engine
+
+
+def _private_file(name: str) -> None:
+    # Prompts and replies are the team's; SQLite gives its journal files the same mode.
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _postgresql(url: sa.URL) -> sa.Engine:
+    import psycopg
+
+    gave_up = float("-inf")
+
+    class BoundedConnection(psycopg.Connection[Any]):
+        """A connection that gives up on a server that accepts and never answers; the driver would wait for ever."""
+
+        def wait(self, gen: Generator[Any, Any, Any], interval: float = 0.1, timeout: float | None = None) -> Any:
+            nonlocal gave_up
+            ends = time.monotonic() + _PATIENCE
+            try:
+                return super().wait(gen, interval, timeout or _PATIENCE)
+            except psycopg.OperationalError:
+                # Not used again: the server may still answer this.
+                self.pgconn.finish()
+                if time.monotonic() >= ends:
+                    gave_up = time.monotonic()
+                raise
+
+    # PostgreSQL allows 100 connections unless told otherwise: enough for a handful of processes of this size.
+    engine = sa.create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=10, pool_timeout=_PATIENCE)
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _connect(_: Any, __: Any, arguments: Any, options: Any) -> Any:
+        if time.monotonic() < gave_up + _REST_SECONDS:
+            raise psycopg.OperationalError("the database does not answer")
+        return BoundedConnection.connect(*arguments, **options, connect_timeout=2)
+
+    return engine

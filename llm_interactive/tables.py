@@ -1,0 +1,74 @@
+"""The database's tables. A new table or index is made at the next start; a column of these is never changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from llm_interactive.database import REPLACED_IF
+
+LEASE_SECONDS = 10.0
+"""How long a claim holds unless its owner renews it."""
+
+metadata = sa.MetaData()
+
+prompts = sa.Table(
+    "prompts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("project", sa.Text, nullable=False, index=True),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+projects = sa.Table(
+    "projects",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("params", sa.JSON, nullable=False),
+)
+
+versions = sa.Table(
+    "versions",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+replies = sa.Table(
+    "replies",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("reply", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+)
+
+answered = sa.Table(
+    "answered",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("task", sa.Text, primary_key=True),
+    sa.Column("prompt", sa.String(16), nullable=False),
+    sa.Column("replies", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+)
+
+
+def _may_be_taken(new: Any) -> Any:
+    # It has lapsed, or is the owner's own; one that lasts longer than any lease was made by a clock that jumped.
+    old = claims.c
+    lapsed = old.until < new.until - LEASE_SECONDS
+    impossible = sa.and_(old.until > new.until + LEASE_SECONDS, new.until > 0)
+    return sa.or_(old.owner == new.owner, lapsed, impossible)
+
+
+claims = sa.Table(
+    "claims",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("owner", sa.String(32), nullable=False),
+    sa.Column("until", sa.Float, nullable=False),
+    info={REPLACED_IF: _may_be_taken},
+)
