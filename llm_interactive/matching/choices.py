@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from enum import IntEnum
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, zip_longest
-from typing import NamedTuple
 
 from llm_interactive.matching.catalog import Catalog, Mention, catalog_of
 from llm_interactive.matching.replies import BREAKS, MAX_READ, Text, plain_text
-from llm_interactive.matching.wording import INTERJECTIONS, Wording
+from llm_interactive.matching.rows import Row, Strength, choices_of, weakened
+from llm_interactive.matching.statements import is_closed, is_conceded, is_explained, is_scored, is_statement, is_undone
+from llm_interactive.matching.wording import INTERJECTIONS, Sense, Wording
 
 
 def match_choices(reply: str, choices: Sequence[str], *, single: bool) -> list[str]:
     """Choices that `reply` clearly names, in the config's order; empty when it names none.
 
     Matching is exact, then case- and punctuation-insensitive, then by phrase (longest first), then within one typo.
-    Names that are denied, doubted, quoted or alternatives ("A or B") do not count, and an answer marked as such
-    ("Label: X", a line of its own, the first sentence) beats other names. With `single`, two different matches are
-    none: Label Studio stores what it is given unchecked. Any string will do; of more than 20,000 characters
-    (reasoning in <think> tags not counted) the first and last 10,000 are read, for a marked answer only.
+    A name amid other words counts only where they say that it is so ("The review is X."), not where it is merely used,
+    denied, doubted, quoted, reported or an alternative ("A or B"). An answer marked as such ("Label: X", a line of its
+    own, the first sentence) beats other names. With `single`, two different matches are none: Label Studio stores what
+    it is given unchecked. Any string will do; of more than 20,000 characters (reasoning in <think> tags not counted)
+    the first and last 10,000 are read, for a marked answer only.
     """
     catalog = catalog_of(tuple(dict.fromkeys(choices)))
     exact = catalog.exact(reply)
@@ -33,11 +33,11 @@ def match_choices(reply: str, choices: Sequence[str], *, single: bool) -> list[s
 
 
 def _named(text: Text, catalog: Catalog, single: bool) -> set[int]:
-    reading = _Reading(text, catalog)
+    reading = _Reading(text, catalog, single)
     task = reading.wording.next_task()
     if task is not None:
         # What a small model makes up after its answer is about another text.
-        own = _Reading(Text(text.text[: text.starts[task]]), catalog)
+        own = _Reading(Text(text.text[: text.starts[task]]), catalog, single)
         if named := _claimed(own, single):
             return named
     return _claimed(reading, single) or (set() if reading.claims else reading.misspelled())
@@ -48,66 +48,43 @@ def _claimed(reading: _Reading, single: bool) -> set[int]:
     claims = reading.claims
     if not single:
         # Of several labels in a text, the first or last one is not more than the others.
-        claims = [_weakened(claim, _Strength.LED, _Strength.CONCLUDED) for claim in claims]
-    strongest = max((claim.strength for claim in claims), default=_Strength.MENTIONED)
-    if strongest == _Strength.MENTIONED and (len(reading.text.text) > MAX_READ or reading.wording.says("refusal")):
+        claims = [weakened(claim, Strength.LED, Strength.CONCLUDED, Strength.OPENED) for claim in claims]
+    strongest = max((claim.strength for claim in claims), default=Strength.MENTIONED)
+    if strongest == Strength.MENTIONED or reading.text.words[:2] == ["example", ":"]:
         return set()
-    names = _choices(claim for claim in claims if claim.strength == strongest)
+    if reading.wording.retracts(max(claim.last for claim in claims)):
+        return set()
+    if strongest <= Strength.OPENED and (len(reading.text.text) > MAX_READ or reading.wording.says("refusal")):
+        return set()
+    names = choices_of(claim for claim in claims if claim.strength == strongest)
     if single:
-        doubtful = strongest < _Strength.FINAL and len(_choices(claims)) > 1 and reading.wording.says("revision")
-        return names if len(names) == 1 and not doubtful else set()
+        revised = reading.wording.says("revision") and len(reading.named) > 1
+        rivals = [claim for claim in claims if claim.strength >= strongest - 1]
+        doubtful = (
+            revised or bool(reading.parts - names) or (strongest <= Strength.OPENED and len(choices_of(rivals)) > 1)
+        )
+        return names if len(names) == 1 and not (doubtful and strongest < Strength.FINAL) else set()
     # All labels amid other words are the question repeated.
-    repeated = strongest == _Strength.MENTIONED and 2 < len(names) == len(reading.catalog.choices)
+    repeated = strongest == Strength.STATED and 2 < len(choices_of(claims)) == len(reading.catalog.choices)
     return set() if repeated else names
 
 
+_VERSUS = frozenset({"vs", "versus"})
 _THE = frozenset({"the", "these", "those"})
-_SCORE = re.compile(r"[01]?\.\d|\d+(?:\.\d+)?%")
-
-
-class _Strength(IntEnum):
-    """How clearly a text names a choice."""
-
-    MENTIONED = 0
-    CONCLUDED = 1  # "Overall, it is Positive."
-    LED = 2  # "Positive, because …"
-    ALONE = 3  # a line or sentence of its own
-    ANSWERED = 4  # "Label: Positive"
-    FINAL = 5  # "Final answer: Positive"
-
-
-class _Row(NamedTuple):
-    """Names in a row ("A, B and C"), from word `first` to `last`."""
-
-    mentions: list[Mention]
-    alternatives: bool
-    strength: _Strength = _Strength.MENTIONED
-
-    @property
-    def first(self) -> int:
-        return self.mentions[0].first
-
-    @property
-    def last(self) -> int:
-        return self.mentions[-1].last
-
-
-def _choices(rows: Iterable[_Row]) -> set[int]:
-    return {mention.choice for row in rows for mention in row.mentions}
-
-
-def _weakened(row: _Row, *strengths: _Strength) -> _Row:
-    return row._replace(strength=_Strength.MENTIONED) if row.strength in strengths else row
+_IN: frozenset[Sense] = frozenset({"closing", "of", "tail", "lead", "plain", "common"})
 
 
 class _Reading:
     """A text with its claims: the rows of names that it states, as strong as it states them."""
 
-    def __init__(self, text: Text, catalog: Catalog) -> None:
+    def __init__(self, text: Text, catalog: Catalog, single: bool) -> None:
         self.text = text
         self.catalog = catalog
+        self._several = not single
         mentions, named = catalog.mentions(text)
         self.wording = Wording(text, named)
+        self.named = {mention.choice for mention in mentions}
+        self.parts = {mention.choice for mention in mentions if mention.first in self.wording.parts}
         self.claims = self._claims(list(self._rows(mentions)))
 
     def misspelled(self) -> set[int]:
@@ -124,18 +101,18 @@ class _Reading:
 
     # ------------------------------------------------------------------------------------------------ rows of names
 
-    def _rows(self, mentions: list[Mention]) -> Iterator[_Row]:
+    def _rows(self, mentions: list[Mention]) -> Iterator[Row]:
         row: list[Mention] = []
         alternatives = False
         for mention in mentions:
             if row and not self._are_joined(row[-1].last, mention):
-                yield _Row(row, alternatives)
+                yield Row(row, alternatives)
                 row, alternatives = [], False
             elif row:
                 alternatives |= any("or" in sense for sense in self.wording.senses[row[-1].last : mention.first])
             row.append(mention)
         if row:
-            yield _Row(row, alternatives)
+            yield Row(row, alternatives)
 
     def _are_joined(self, left: int, mention: Mention) -> bool:
         """Whether only commas, "and" and the like stand between word `left` and `mention`."""
@@ -154,20 +131,20 @@ class _Reading:
 
     # ------------------------------------------------------------------------------------------------ claims
 
-    def _claims(self, rows: list[_Row]) -> list[_Row]:
+    def _claims(self, rows: list[Row]) -> list[Row]:
         stated = [row for row, following in zip_longest(rows, rows[1:]) if self._is_stated(row, following)]
         graded = [row._replace(strength=self._strength(row)) for row in stated]
-        claims = [row for row in map(self._without_common, graded) if row.mentions]
         # "Positive: 0.9, Negative: 0.1" scores all labels.
-        if len(_choices(filter(self._is_scored, claims))) > 1:
-            claims = [row for row in claims if not self._is_scored(row)]
+        if len(choices_of(row for row in graded if is_scored(self.text, row.last))) > 1:
+            graded = [row for row in graded if not is_scored(self.text, row.last)]
+        claims = [row for row in map(self._without_common, graded) if row.mentions]
         # "Positive: … Negative: …" tells what the labels mean.
-        if sum(self._is_explained(row) for row in claims) > 1:
-            claims = [_weakened(row, _Strength.LED) for row in claims]
+        if sum(is_explained(self.text, row.first, row.last) for row in claims) > 1:
+            claims = [weakened(row, Strength.LED) for row in claims]
         sentences = groupby(claims, key=lambda row: self.text.sentence(row.first))
         return [claim for _, sentence in sentences for claim in self._weighed(list(sentence))]
 
-    def _is_stated(self, row: _Row, following: _Row | None) -> bool:
+    def _is_stated(self, row: Row, following: Row | None) -> bool:
         """Whether a row is said to be so: not denied, asked, quoted, or one of two."""
         text, wording = self.text, self.wording
         start, end = text.sentence(row.first)
@@ -175,41 +152,60 @@ class _Reading:
             return False
         if wording.denied_before(start, row.first) or wording.denied_before(*text.heading(row.first)):
             return False
-        if not text.says(start, row.first) and wording.breaks_off_denied(start):
+        if not text.says(start, row.first) and (wording.breaks_off_denied(start) or text.is_numbered_inline(start)):
             return False
         _, end = text.sentence(row.last - 1)
+        if text.words[row.first] in INTERJECTIONS and wording.chats(row.last, end):
+            return False
         if wording.crossed_out(start, row.first, row.last, end):
             return False
         followed = following is not None and following.first < end
+        if not followed and is_undone(text, wording.senses, row.last, end):
+            return False
         return not wording.denied_after(row.last, following.first if following and followed else end, followed=followed)
 
-    def _is_in_passing(self, row: _Row) -> bool:
-        """Whether a name stands in a quotation, or only describes something: "the spam filter"."""
+    def _is_in_passing(self, row: Row) -> bool:
+        """Whether a name is quoted, compared ("A vs. B"), or only describes something: "the spam filter"."""
         text = self.text
+        if not _VERSUS.isdisjoint(text.words[slice(*text.sentence(row.first))]):
+            return True
+        # "Travel, travel, travel!"
+        if len(row.mentions) > 2 and len(choices_of([row])) == 1 and text.line(row.first) == text.line(row.last - 1):
+            return True
         if any(text.is_quoted(name.first, name.last) for name in row.mentions):
             return True
         if row.first == 0 or text.words[row.first - 1] not in _THE or row.last >= len(text.words):
             return False
         written = text.text[text.starts[row.first] : text.ends[row.last - 1]]
         as_given = written in self.catalog.choices and not written.islower()
-        return not as_given and text.words[row.last].isalpha() and not self.wording.senses[row.last]
+        return not as_given and text.words[row.last].isalpha() and not self.wording.senses[row.last] - _IN
 
-    def _strength(self, row: _Row) -> _Strength:
+    def _strength(self, row: Row) -> Strength:
         text = self.text
-        head = self.wording.heads.get(row.first)
-        # "Labels: A, B, C", all there are, is the question repeated.
-        if head and not (head.plural and 2 < len(row.mentions) == len(self.catalog.choices)):
-            return _Strength.FINAL if head.final else _Strength.ANSWERED
+        head = self.wording.heads.get(row.first) if is_closed(text, self.wording.senses, row.last) else None
+        # "Labels: A, B, C", all there are, is the question repeated; in a list below "Labels:", the first is not more.
+        listed = len(row.mentions) > 2 and len(row.mentions) == len(self.catalog.choices)
+        begins = self._several and not text.says(text.line(row.first)[0], row.first)
+        if head and not (head.plural and (listed or begins)):
+            return Strength.FINAL if head.final else Strength.ANSWERED
         fills_sentence = self._fills(row, text.sentence) and text.words[text.sentence(row.last - 1)[1] - 1] != ";"
         if fills_sentence or self._fills(row, text.line):
-            return _Strength.ALONE
+            return Strength.ALONE
         if not text.says(0, row.first) and self._ends(row):
-            return _Strength.LED
-        start, _ = text.sentence(row.first)
+            return Strength.LED
+        if text.words[row.first] not in INTERJECTIONS and not is_statement(
+            text, self.wording.senses, row.first, row.last, several=self._several
+        ):
+            return Strength.MENTIONED
+        start, end = text.sentence(row.last - 1)
+        if not self._several and is_conceded(text, self.wording.senses, row.last, end):
+            return Strength.MENTIONED
         concludes = any("conclusion" in sense for sense in self.wording.senses[start : min(start + 5, row.first)])
-        return _Strength.CONCLUDED if concludes else _Strength.MENTIONED
+        if not concludes and (start > 0 or not self._ends(row)):
+            return Strength.STATED
+        return Strength.CONCLUDED if concludes else Strength.OPENED
 
-    def _weighed(self, sentence: list[_Row]) -> list[_Row]:
+    def _weighed(self, sentence: list[Row]) -> list[Row]:
         """The claims of one sentence: where it makes several, none of them is its answer."""
         rows = [row for row in sentence[1:] if not self.text.is_in_parentheses(row.first, row.last)]
         # "No, this is Positive."
@@ -219,36 +215,54 @@ class _Reading:
             return rows
         *others, last = rows
         between = frozenset[str]().union(*self.wording.senses[others[-1].last : last.first])
-        mentioned = [row._replace(strength=_Strength.MENTIONED) for row in rows]
+        mentioned = [row._replace(strength=min(row.strength, Strength.STATED)) for row in rows]
         # "There is praise and criticism, so the label is Neutral."
-        only_answer = max(row.strength for row in others) < _Strength.ANSWERED <= last.strength
-        if only_answer and {"conclusion", "turn"} & between:
+        only_answer = max(row.strength for row in others) < Strength.ANSWERED <= last.strength
+        if only_answer and (
+            {"conclusion", "turn"} & between or (self._concludes(last) and not any(row.strength for row in others))
+        ):
             mentioned[-1] = last
-        elif "conclusion" in self.wording.senses[last.first - 1]:
-            mentioned[-1] = last._replace(strength=_Strength.CONCLUDED)
+        elif last.strength > Strength.MENTIONED and self._concludes(last):
+            mentioned[-1] = last._replace(strength=Strength.CONCLUDED)
         return mentioned
+
+    def _concludes(self, row: Row) -> bool:
+        """Whether a row ends its sentence as what follows from it: "… twice: Billing."."""
+        start, end = self.text.sentence(row.first)
+        words = self.text.words[start : row.first]
+        ends = words[-1:] in ([":"], ["→"]) and "," not in words and not self.text.says(row.last, end)
+        return ends or "conclusion" in self.wording.senses[row.first - 1]
 
     # ------------------------------------------------------------------------------------------------ common words
 
-    def _without_common(self, row: _Row) -> _Row:
+    def _without_common(self, row: Row) -> Row:
         """The row without words that prose is full of ("No", "Other", "A", "1") and that do not stand for a choice."""
         common = self.catalog.common
-        return row._replace(
-            mentions=[name for name in row.mentions if name.choice not in common or self._is_meant(name, row)]
-        )
+        meant = [name for name in row.mentions if name.choice not in common or self._is_meant(name, row)]
+        # Of "yes and no", neither.
+        return row._replace(mentions=[] if choices_of([row]) <= common and len(meant) < len(row.mentions) else meant)
 
-    def _is_meant(self, name: Mention, row: _Row) -> bool:
+    def _is_meant(self, name: Mention, row: Row) -> bool:
         text = self.text
-        if row.strength == _Strength.ALONE or self._fills(row, text.sentence):
+        if row.strength == Strength.ALONE or self._fills(row, text.sentence):
             return True
         ends = self._ends(row) or text.text[text.ends[row.last - 1] :][:1] == ")"
-        if row.strength >= _Strength.ANSWERED:
+        if row.strength >= Strength.ANSWERED:
             return ends
         leads = not text.says(0, name.first)
         follows = text.words[row.last] if row.last < len(text.words) else ""
         if text.words[name.first] in INTERJECTIONS:
-            closes = not text.says(row.last, len(text.words)) and self._comes_after(name, ",", {"filler", "conclusion"})
+            closes = not text.says(row.last, len(text.words)) and self._comes_after(
+                name, ",:", {"filler", "conclusion"}
+            )
             return closes or (leads and (ends or follows in ("it", "this", "that", "the", "i")))
+        # "True, he said so" only admits it.
+        if (
+            leads
+            and follows == ","
+            and not {"reason", "link"} & self.wording.senses[min(row.last + 1, len(text.words) - 1)]
+        ):
+            return False
         choice = self.catalog.choices[name.choice].strip()
         if len(choice) <= 2 and choice.isupper():
             written = text.text[text.starts[name.first] : text.ends[name.last - 1]]
@@ -266,23 +280,12 @@ class _Reading:
 
     # ------------------------------------------------------------------------------------------------ places
 
-    def _fills(self, row: _Row, stretch: Callable[[int], tuple[int, int]]) -> bool:
+    def _fills(self, row: Row, stretch: Callable[[int], tuple[int, int]]) -> bool:
         """Whether a row is all that a sentence or line says."""
         before, after = stretch(row.first)[0], stretch(row.last - 1)[1]
         return not self.text.says(before, row.first) and not self.text.says(row.last, after)
 
-    def _ends(self, row: _Row) -> bool:
+    def _ends(self, row: Row) -> bool:
         """Whether a row is not part of a longer phrase."""
         words = self.text.words
         return row.last >= len(words) or words[row.last] in BREAKS - {"/"} or "reason" in self.wording.senses[row.last]
-
-    def _is_explained(self, row: _Row) -> bool:
-        """Whether a row begins a sentence and a colon follows."""
-        words = self.text.words
-        opens = not self.text.says(self.text.sentence(row.first)[0], row.first)
-        return opens and row.last < len(words) and words[row.last] in ":=-—–"
-
-    def _is_scored(self, row: _Row) -> bool:
-        """Whether a fraction or percentage follows a row."""
-        after = self.text.words[row.last : row.last + 2]
-        return after != [] and after[0] in BREAKS and bool(_SCORE.match(after[-1]))

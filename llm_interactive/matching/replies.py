@@ -94,6 +94,7 @@ _OTHER_DIGIT = re.compile(r"[^\D0-9]")
 _LINE_END = re.compile(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _OUT_OF = re.compile(r"(?<=\d)\s+out\s+of\s+(?=\d)|(?<=\d)\s*/\s*(?=\d)", re.IGNORECASE)
+_NUMBER_SIGN = re.compile(r"\bNo\. ?(?=\d)")
 _ARROW = re.compile(r"(?<![-=])[-=]+>")
 
 
@@ -104,7 +105,7 @@ def normal(text: str) -> str:
         text = _OTHER_DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), _RANGE.sub("-", text))
     if not text.isprintable():
         text = _CONTROL.sub(" ", _LINE_END.sub("\n", text))
-    return _ARROW.sub("→", _OUT_OF.sub("/", text))
+    return _ARROW.sub("→", _OUT_OF.sub("/", _NUMBER_SIGN.sub("number ", text)))
 
 
 # ------------------------------------------------------------------------------------------------ JSON
@@ -254,6 +255,11 @@ class Text:
             if self.says(start, end) and not _BULLET.match(self.text, self.ends[start - 1] if start else 0):
                 break
         return 0, 0
+
+    def is_numbered_inline(self, start: int) -> bool:
+        """Whether a number stands before the sentence that starts at `start`, amid a line: "Likely: 1. A 2. B"."""
+        numbered = start > 2 and self.words[start - 1] == "." and self.words[start - 2].isdigit()
+        return numbered and self.line(start)[0] < start - 2
 
     def is_quoted(self, first: int, last: int) -> bool:
         """Whether `first` to `last` stand in a quotation that says more than they do."""

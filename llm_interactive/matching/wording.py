@@ -14,7 +14,8 @@ Sense = Literal[
     "not", "aside", "condition", "before", "after", "at_end", "link", "nothing_denied", "turn", "opener", "offer",
     "order", "task", "noun", "nouns", "praise", "final", "think", "of", "is", "act", "tail", "filler", "conclusion",
     "reason", "states", "and", "or", "refusal", "revision", "cross", "tick", "interjection", "common", "verdict",
-    "degree",
+    "degree", "lead", "closing", "modal", "article", "touch", "approval", "chat", "plain", "claims", "own",
+    "unsure", "retraction", "person", "reported",
 ]
 # fmt: on
 """What a word or phrase does to the names near it."""
@@ -58,6 +59,9 @@ _KOREAN_NOT = ("아니", "아닙", "아닌", "않", "없")
 _JOINTS = frozenset(":=|→\n")
 _CLAUSE_ENDS = SENTENCE_ENDS | frozenset(",:—–-=|(")
 
+# What the label may be "of": "the sentiment of this review".
+_KNOWN: frozenset[Sense] = frozenset({"of", "plain", "praise", "task", "tail", "noun", "filler", "article", "closing"})
+
 _MEMORY = 100
 """Words of a sentence that are looked back over."""
 
@@ -78,6 +82,7 @@ class Wording:
         self._named = named
         self.senses = [_NOTHING] * len(text.words)
         self._scan()
+        self.parts: dict[int, Head] = {}
         self.heads = self._heads()
 
     def _scan(self) -> None:
@@ -108,18 +113,19 @@ class Wording:
     def denied_before(self, start: int, name: int) -> bool:
         """Whether the words from `start`, a sentence's first, to `name` deny what begins there."""
         start = max(start, name - _MEMORY)
-        denied = aside = supposed = False
+        denied = aside = supposed = reported = False
         for place in range(start, name):
             sense = self.senses[place]
             if self._words[place] in _CLAUSE_ENDS:
                 aside = False
             elif "turn" in sense or ("opener" in sense and place > start and self._opens_clause(place)):
                 denied = aside = False
+            reported = (reported and not {"turn", "conclusion"} & sense) or "reported" in sense
             denied = denied or "not" in sense
             aside = aside or "aside" in sense
             supposed = supposed or "condition" in sense
         right_before = name > start and "before" in self.senses[name - 1]
-        return denied or aside or supposed or right_before or self._repeats_question(start, name)
+        return denied or aside or supposed or reported or right_before or self._repeats_question(start, name)
 
     def _opens_clause(self, place: int) -> bool:
         previous = place - 2 if self._words[place - 1] == "and" and place > 1 else place - 1
@@ -138,10 +144,15 @@ class Wording:
 
     def denied_after(self, name: int, end: int, *, followed: bool) -> bool:
         """Whether the words from `name`'s end to `end` deny it; `followed`: a "not" at their end is another name's."""
+        while name < end and "closing" in self.senses[name] and self._words[name + 1 : name + 2] == [":"]:
+            name += 1
+        joined = name < end and self._words[name] in ":=|-—–→("
+        if self._is_verdict(name + joined, end):
+            return True
         while followed and end > name and ("not" in self.senses[end - 1] or self._words[end - 1] in _CLAUSE_ENDS):
             end -= 1
-        if name < end and self._words[name] in ":=|-—–":
-            return name + 1 < end and self._is_verdict(name + 1)
+        if joined and self._words[name] != "(":
+            return name + 1 < end and self._words[name + 1] == "not"
         near = True
         for place in range(name, end):
             sense = self.senses[place]
@@ -152,10 +163,12 @@ class Wording:
             near = near and place < name + 5 and "link" not in sense
         return False
 
-    def _is_verdict(self, place: int) -> bool:
+    def _is_verdict(self, place: int, end: int) -> bool:
         """Whether "no" stands at `place`: "Positive: no", but not "Positive - no complaints"."""
-        alone = place + 1 >= len(self._words) or self._words[place + 1] in _CLAUSE_ENDS
-        return ("verdict" in self.senses[place] and alone) or self._words[place] == "not"
+        after = place
+        while after < end and "verdict" in self.senses[after]:
+            after += 1
+        return place < after and (after >= len(self._words) or self._words[after] in _CLAUSE_ENDS)
 
     def crossed_out(self, start: int, first: int, last: int, end: int) -> bool:
         """Whether the name from `first` to `last`, in the sentence from `start` to `end`, has a cross or an empty box.
@@ -175,23 +188,34 @@ class Wording:
         """Whether the line that ends before word `end` ends in a denial, which then holds for the next line."""
         broken = end > 1 and self._words[end - 1] == "\n" and "not" in self.senses[end - 2]
         # "Negative: no", and the next label on the next line.
-        verdict = end > 2 and "verdict" in self.senses[end - 2] and self._words[end - 3] in ":=|-—–"
+        verdict = end > 2 and "verdict" in self.senses[end - 2] and self._words[end - 3] in ":=|-—–→("
         return broken and not verdict
 
     # -------------------------------------------------------------------------------------------- announced
 
     def _heads(self) -> dict[int, Head]:
-        """Heads by the words right after them, where an answer may begin."""
+        """Heads by the words right after them, where an answer may begin; into `parts`, those about another text."""
         heads: dict[int, Head] = {}
         for place, sense in enumerate(self.senses):
             if "noun" in sense or "nouns" in sense:
                 self._after_noun(place, heads)
-            elif "act" in sense:
+            elif "act" in sense and self._is_own(place):
                 after = place + 1
                 while after < min(len(self._words), place + 10) and {"act", "tail", "filler"} & self.senses[after]:
                     after += 1
                 self._open(range(place + 1, after + 1), Head(final=False, plural=False), heads)
         return heads
+
+    def _is_own(self, place: int) -> bool:
+        """Whether it is the model that classifies at `place`: "I would classify", not "people classify"."""
+        place -= 1
+        while place >= 0 and {"modal", "filler", "act"} & self.senses[place] and not {"own", "is"} & self.senses[place]:
+            place -= 1
+        return (
+            place < 0
+            or self._words[place] in BREAKS
+            or bool({"is", "own", "conclusion", "turn", "think"} & self.senses[place])
+        )
 
     def _after_noun(self, place: int, heads: dict[int, Head]) -> None:
         words, senses = self._words, self.senses
@@ -207,6 +231,8 @@ class Wording:
         if after < len(words) and "of" in senses[after]:
             limit = min(len(words), after + 8)
             while after < limit and words[after] not in _CLAUSE_ENDS and "is" not in senses[after]:
+                if words[after].isascii() and not _KNOWN & senses[after]:
+                    heads = self.parts
                 after += 1
         if after < len(words) and (words[after] in _JOINTS or "is" in senses[after]):
             self._open(range(after + 1, after + 10), Head(final, "nouns" in senses[place]), heads)
@@ -222,6 +248,19 @@ class Wording:
                 break
 
     # -------------------------------------------------------------------------------------------- the whole text
+
+    def chats(self, start: int, end: int) -> bool:
+        """Whether the words from `start` to `end` make a "Yes" before them small talk: "Yes, I can help"."""
+        return any("chat" in sense for sense in self.senses[start:end])
+
+    def retracts(self, start: int) -> bool:
+        """Whether the words from `start` on take back what stands before them: "Wait, …", "… no."."""
+        words = self._words
+        for place in range(start, len(words)):
+            alone = words[place - 1] in SENTENCE_ENDS and words[place + 1 : place + 2] in ([], ["."], ["!"])
+            if "retraction" in self.senses[place] or (words[place] == "no" and alone):
+                return True
+        return False
 
     def says(self, sense: Sense) -> bool:
         """Whether any word has `sense`."""
