@@ -33,8 +33,8 @@ def label_figures() -> str:
     return (
         f"Of {rows:,} replies in a fixed corpus ([tests/unit/matching_corpus.json]"
         f"(tests/unit/matching_corpus.json), many scripts and forms), {wrong} gets a wrong label. Of the "
-        f"{usual.named:,} that name one as models usually do, {len(usual.missed)} are missed; of {misleading.named:,} in "
-        f"prose written to mislead, {len(misleading.missed)}. "
+        f"{usual.named:,} that name one as models usually do, {len(usual.missed)} are missed; of "
+        f"{misleading.named:,} in prose written to mislead, {len(misleading.missed)}. "
         "The rules were developed against it: in prose of another kind a wrong label remains possible."
     )
 
