@@ -111,9 +111,8 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
 
     def _answer_annotator(self, task: Task, regions: Sequence[Any]) -> Prediction:
         prompt = prompt_in(regions, self.labeling)
-        task_id = id_of(task)
-        known = self.services.store.answered(self.project, [task_id])
-        last = known.get(task_id)
+        self._known = self.services.store.project(self.project, id_of(task))
+        last = self._known.answered
         if not regions and (last or has_outcome(task, self.labeling)):
             # After Submit the page asks with nothing on it, several times; an answer would replace what was submitted.
             return unchanged(self.model_version)
@@ -121,7 +120,7 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         if is_only_an_edit(prompt, responses_in(regions, self.labeling), last):
             return unchanged(self.model_version)
         try:
-            return self._ask_now(task, prompt, known)
+            return self._ask_now(task, prompt)
         except BackendError as error:
             self.services.metrics.tasks(self._origin(self.model_version), "interactive", failed=1)
             self.services.activity.error(self.project, error.sentence)
@@ -130,7 +129,7 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
                 raise
             return shown_failure(error, self.labeling, self.model_version)
 
-    def _ask_now(self, task: Task, typed: str | None, known: Mapping[str, Answered]) -> Prediction:
+    def _ask_now(self, task: Task, typed: str | None) -> Prediction:
         settings = self.settings
         prompt = interactive_prompt(task, typed, self._known.prompt, self.labeling, settings)
         question = ask_about(task, prompt, self.labeling, settings, self.services.images)
@@ -143,10 +142,11 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
             if self.services.images.knows(settings.model):
                 raise
             self.services.images.learn(settings.model, sees=False)
-            return self._ask_now(task, typed, known)
+            return self._ask_now(task, typed)
         if question.request.has_images:
             self.services.images.learn(settings.model, sees=True)
-        self._remember([(question, reply)], known)
+        last = self._known.answered
+        self._remember([(question, reply)], {question.task: last} if last else {})
         self.services.metrics.tasks(self._origin(version), "interactive", done=1)
         return self._prediction(question, reply, version)
 

@@ -99,7 +99,8 @@ class ChatClient:
     def complete(self, request: ChatRequest, timeout: float) -> Reply:
         """The reply to `request`, with as many texts as it asks for; one attempt of at most `timeout` seconds.
 
-        Servers that ignore or refuse `n` are asked again for the texts that are missing.
+        Servers that ignore or refuse `n` are asked again for the texts that are missing; if that fails, those that are
+        paid for already are the reply.
 
         Raises:
             SetupError: key or endpoint is not set.
@@ -111,8 +112,14 @@ class ChatClient:
         prompt_tokens = completion_tokens = 0
         while len(texts) < request.num_responses:
             missing = request.num_responses - len(texts)
-            completion = self._create(request, missing, give_up)
-            texts += _texts(completion, self.provider)[:missing]
+            try:
+                completion = self._create(request, missing, give_up)
+                texts += _texts(completion, self.provider)[:missing]
+            except LLMError as error:
+                if not texts:
+                    raise
+                log.warning("%d of %d responses, then: %s", len(texts), request.num_responses, error.sentence)
+                break
             prompt_tokens += _count(completion.usage, "prompt_tokens")
             completion_tokens += _count(completion.usage, "completion_tokens")
         return Reply(tuple(texts), prompt_tokens, completion_tokens)

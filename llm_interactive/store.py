@@ -25,7 +25,13 @@ _project: sa.BindParameter[str] = sa.bindparam("project")
 _wanted: sa.BindParameter[list[str]] = sa.bindparam("wanted", expanding=True)
 _prompt = sa.select(prompts.c.text).where(prompts.c.project == _project).order_by(prompts.c.id.desc()).limit(1)
 _params = sa.select(projects.c.params).where(projects.c.project == _project)
-_of_project = sa.select(_prompt.scalar_subquery().label("prompt"), _params.scalar_subquery().label("params"))
+_of_task = sa.and_(answered.c.project == _project, answered.c.task == sa.bindparam("task"))
+_of_project = sa.select(
+    _prompt.scalar_subquery().label("prompt"),
+    _params.scalar_subquery().label("params"),
+    sa.select(answered.c.prompt).where(_of_task).scalar_subquery().label("answered"),
+    sa.select(answered.c.replies).where(_of_task).scalar_subquery().label("replies"),
+)
 _all_versions = sa.select(versions.c.version).order_by(versions.c.created_at.desc()).limit(_VERSIONS_SHOWN)
 _versions = _all_versions.where(versions.c.project == _project)
 _replies = sa.select(replies.c.key, replies.c.reply).where(
@@ -37,19 +43,23 @@ _answered = sa.select(answered.c.task, answered.c.prompt, answered.c.replies).wh
 
 
 @dataclass(frozen=True)
-class Project:
-    """A project's current `prompt`, None before the first one, and what it chose in Label Studio's connection form."""
-
-    prompt: str | None
-    params: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class Answered:
     """The last answer to a task, as hashes: of its prompt, and of all replies ever given to the task."""
 
     prompt: str
     replies: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project's current `prompt`, None before the first one, and what it chose in Label Studio's connection form.
+
+    `answered` is the last answer to the task that was asked for, if it has one.
+    """
+
+    prompt: str | None
+    params: Mapping[str, Any]
+    answered: Answered | None = None
 
 
 def fingerprint(text: str) -> str:
@@ -74,16 +84,18 @@ class Store:
         """Why the database fails now."""
         return self.database.failure
 
-    def project(self, project: str) -> Project:
-        """What is known of the project, in one read."""
-        found = self.database.rows(_of_project, project=project)
-        prompt, params = (found[0].prompt, found[0].params) if found else (None, None)
+    def project(self, project: str, task: str | None = None) -> Project:
+        """What is known of the project, and of one of its tasks, in one read."""
+        found = self.database.rows(_of_project, project=project, task=task)
+        row = found[0] if found else None
+        prompt: str | None = row.prompt if row else None
         if self.failure:
             # Not asking by another prompt, and paying for it, only because the database is away.
             prompt = self._last_prompts.get(project, prompt)
         elif prompt is not None:
             self._last_prompts[project] = prompt
-        return Project(prompt, params or {})
+        last = Answered(row.answered, tuple(row.replies)) if row and row.answered else None
+        return Project(prompt, (row and row.params) or {}, last)
 
     def save_prompt(self, project: str, text: str) -> None:
         """Make `text` the project's current prompt."""

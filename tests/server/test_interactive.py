@@ -25,7 +25,7 @@ from tests.server.bodies import (
     version,
 )
 from tests.server.conftest import KEY, MakeApp
-from tests.servers import FakeLLM, Reply
+from tests.servers import FakeLLM, Reply, error
 
 QUESTION = "Is this text sarcastic? Answer with one of: Sarcastic, Not Sarcastic."
 
@@ -117,6 +117,19 @@ def test_all_replies_asked_for_stand_in_the_response_field(make_app: MakeApp, ll
 def test_fewer_replies_than_asked_for_are_topped_up(make_app: MakeApp, llm: FakeLLM) -> None:
     llm.queue(["a", "b"], ["c"])
     assert texts(press(make_app(num_responses=3).test_client(), typed("Judge."))) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "failure", [error(503, "Busy."), error(400, "No."), Reply([None])], ids=["busy", "refused", "empty"]
+)
+def test_replies_that_are_paid_for_stand_there_even_if_the_rest_fails(
+    make_app: MakeApp, llm: FakeLLM, failure: Reply
+) -> None:
+    llm.queue(["a"], failure)
+    client = make_app(num_responses=3).test_client()
+    assert texts(press(client, typed("Judge."))) == ["a"]
+    assert [texts(entry) for entry in results(client, batch([task()]))] == [["a"]]
+    assert len(llm.calls) == 2
 
 
 def test_a_dialogue_of_chat_roles_is_sent_as_a_chat_with_the_prompt_last(client: FlaskClient, llm: FakeLLM) -> None:

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from tests.server.bodies import batch, press, results, sentence_of, setup, task, tasks, texts, typed
 from tests.server.conftest import MakeApp
 from tests.server.test_batch import PROMPTED, bad_text, until
-from tests.servers import Call, FakeLLM, Reply
+from tests.servers import Call, FakeLLM, Reply, error
 
 HANGS = Reply(texts=["OK"], hang=True)
 
@@ -28,6 +28,13 @@ def test_at_the_deadline_a_batch_is_answered_with_what_is_there(make_app: MakeAp
     entries = results(client, batch(tasks(5)))
     assert ["result" in entry for entry in entries] == [True, True, False, True, True]
     assert "again" in entries[2]["error"]
+
+
+def test_a_late_task_says_what_keeps_it(make_app: MakeApp, llm: FakeLLM) -> None:
+    llm.answer = error(503, "Busy.")
+    [entry] = results(make_app(**PROMPTED, predict_deadline=1).test_client(), batch(tasks(1)))
+    assert "again in a moment" in entry["error"]
+    assert "503" in entry["error"]
 
 
 def test_what_was_late_is_finished_in_the_background_and_given_to_the_next_retrieval(

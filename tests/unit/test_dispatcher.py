@@ -12,6 +12,7 @@ from llm_interactive.dispatcher import Ask, Dispatcher, Queue
 from llm_interactive.errors import (
     AccountError,
     BackendError,
+    ClaimedError,
     DeadlineError,
     RateLimitError,
     RejectedError,
@@ -389,3 +390,35 @@ def test_closing_twice_is_no_harm(dispatcher: Make) -> None:
     one = dispatcher(1)
     one.close()
     one.close()
+
+
+def test_calls_that_join_a_broken_queue_are_not_made(dispatcher: Make) -> None:
+    one, calls, queue = dispatcher(1), Calls(), Queue()
+    [first] = one.submit([(None, calls.ask("a", AccountError("No such model.")))], queue, seconds=HOUR)
+    told = error(first)
+    [second] = one.submit([(None, calls.ask("b"))], queue, seconds=HOUR)
+    assert error(second) is told
+    assert calls.made == ["a"]
+
+
+def test_calls_that_join_a_queue_have_no_more_turns_than_one_queue(dispatcher: Make) -> None:
+    one, calls, large = dispatcher(1), Calls(), Queue()
+    gate = held(one)
+    joined = [one.submit([(None, calls.ask("large"))], large, seconds=HOUR)[0] for _ in range(20)]
+    small = one.submit([(None, calls.ask("small"))] * 3, Queue(), seconds=HOUR)
+    gate.open()
+    for future in [*joined, *small]:
+        text(future)
+    assert calls.made[:6].count("small") == 3
+
+
+def test_a_call_that_another_process_makes_waits_for_it_without_a_thread(dispatcher: Make) -> None:
+    one, calls = dispatcher(1), Calls()
+    waiting, other = one.submit(
+        [(None, calls.ask("a", *[ClaimedError("Another process asks.")] * 3)), (None, calls.ask("b"))],
+        Queue(),
+        seconds=HOUR,
+    )
+    assert text(other) == "b"
+    assert text(waiting) == "a"
+    assert calls.made == ["a", "b", "a", "a", "a"]
