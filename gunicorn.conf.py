@@ -1,17 +1,55 @@
 """How gunicorn serves the backend. Address, workers and threads come from the settings, on its command line."""
 
+import json
+import os
+import shutil
 import signal
+import socket
+import struct
 import threading
 from pathlib import Path
 from typing import Any
 
 import gunicorn.http.wsgi
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
+from gunicorn.util import write_nonblock
+from gunicorn.workers.gthread import ThreadWorker
 
 # The Server header need not tell which release to attack.
 gunicorn.http.wsgi.SERVER = ""
 
+_STALLED_SECONDS = 10
+
+
+class Worker(ThreadWorker):
+    """gunicorn's threads, safe from clients that send no HTTP, or half a request."""
+
+    def handle(self, conn: Any) -> Any:
+        """Serve a connection; one on which nothing comes in the middle of a request must not keep its thread."""
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _STALLED_SECONDS, 0))
+        return super().handle(conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer what is no HTTP. gunicorn's own page and log repeat it: a mistyped Authorization header, too."""
+        from llm_interactive.server import SECURITY_HEADERS
+
+        status, reason = 400, "Bad Request"
+        if isinstance(exc, LimitRequestLine):
+            status, reason = 414, "URI Too Long"
+        elif isinstance(exc, LimitRequestHeaders):
+            status, reason = 431, "Request Header Fields Too Large"
+        elif not isinstance(exc, ParseException):
+            status, reason = 500, "Internal Server Error"
+            self.log.error("A request failed", exc_info=exc)
+        self.log.info("A client was answered %s: %s", status, type(exc).__name__)
+        body = json.dumps({"error": f"{reason}."})
+        headers = {"Connection": "close", "Content-Type": "application/json", "Content-Length": len(body)}
+        lines = [f"{name}: {value}\r\n" for name, value in {**headers, **SECURITY_HEADERS}.items()]
+        write_nonblock(client, f"HTTP/1.1 {status} {reason}.\r\n{''.join(lines)}\r\n{body}".encode())
+
+
 # One thread for each request: a prediction is mostly waiting for the model.
-worker_class = "gthread"
+worker_class = Worker
 
 # Seconds without a heartbeat after which a worker counts as hung. Threads at work do not hold the heartbeat back:
 # a request may take as long as it needs.
@@ -45,6 +83,13 @@ def post_worker_init(worker: Any) -> None:
         finish(number, frame)
 
     signal.signal(signal.SIGTERM, stop)
+
+
+def on_exit(_: Any) -> None:
+    """Remove the folder of the workers' counters that `python -m llm_interactive` has made."""
+    counters = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
+    if counters.name.startswith("llm-interactive-"):
+        shutil.rmtree(counters, ignore_errors=True)
 
 
 def worker_exit(_: Any, worker: Any) -> None:

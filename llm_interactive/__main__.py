@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 
 from llm_interactive.settings import Settings, SettingsError
 
@@ -22,6 +23,9 @@ def main() -> None:
         *("--threads", str(settings.threads)),
         "_wsgi:app",
     ]
+    if settings.workers > 1:
+        # Where the workers' counters meet, so that /metrics is of all of them; gunicorn.conf.py removes it.
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="llm-interactive-"))
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *arguments])  # noqa: S606
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 _ORIGIN = ["project", "model_version"]
 
@@ -58,8 +61,8 @@ class Metrics:
         if count:
             self._from_store.labels(origin.project, origin.model_version).inc(count)
 
-    def totals(self) -> dict[Origin, dict[str, int]]:
-        """For each origin its counts: tasks_done, tasks_failed, calls_ok, calls_failed, tokens_prompt, …"""
+    def totals(self) -> list[dict[str, Any]]:
+        """A row for each origin: project, model_version, tasks_done, tasks_failed, calls_ok, tokens_prompt, …"""
         found: dict[Origin, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         named = {"tasks": self._tasks, "calls": self._calls, "tokens": self._tokens, "from_store": self._from_store}
         for name, counter in named.items():
@@ -69,8 +72,12 @@ class Metrics:
                     kind = labels.get("outcome") or labels.get("kind")
                     origin = Origin(labels["project"], labels["model_version"])
                     found[origin][f"{name}_{kind}" if kind else name] += int(sample.value)
-        return {origin: dict(counts) for origin, counts in found.items()}
+        return [asdict(origin) | counts for origin, counts in found.items()]
 
     def exposition(self) -> bytes:
-        """All counters in Prometheus' text format."""
-        return generate_latest(self._registry)
+        """All counters in Prometheus' text format; those of all workers, if they share a folder for it."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 
 from llm_interactive.activity import Activity
 from llm_interactive.batch import Replies
@@ -13,6 +14,7 @@ from llm_interactive.llm import ChatClient
 from llm_interactive.media.image_input import ImageInput
 from llm_interactive.metrics import Metrics
 from llm_interactive.settings import Settings
+from llm_interactive.siblings import Report, Siblings
 from llm_interactive.store import Store
 
 
@@ -23,6 +25,7 @@ class Services:
     settings: Settings
     store: Store
     claims: Claims | None
+    siblings: Siblings | None
     client: ChatClient
     dispatcher: Dispatcher
     metrics: Metrics
@@ -34,21 +37,35 @@ class Services:
     def build(cls, settings: Settings) -> Services:
         """Everything that `settings` ask for; no connection to the provider is made."""
         store = Store(settings.sqlalchemy_url, settings.reply_ttl)
-        claims = Claims(store.database) if settings.has_siblings and settings.reply_ttl else None
         dispatcher = Dispatcher(settings.max_concurrency)
         metrics, activity = Metrics(), Activity()
+        claims = siblings = None
+        if settings.has_siblings:
+            claims = Claims(store.database) if settings.reply_ttl else None
+            siblings = Siblings(store.database, partial(_report, metrics, activity))
         client = ChatClient(settings)
         replies = Replies(client, store, claims, dispatcher, metrics, activity, settings.llm_timeout)
-        return cls(settings, store, claims, client, dispatcher, metrics, activity, replies, ImageInput(settings))
+        return cls(
+            settings, store, claims, siblings, client, dispatcher, metrics, activity, replies, ImageInput(settings)
+        )
+
+    def report(self) -> Report:
+        """What goes on, in this process and in the others over the same database."""
+        return self.siblings.report() if self.siblings else _report(self.metrics, self.activity)
 
     def close(self) -> None:
         """Drop waiting calls, commit what is paid for, let go of connections."""
         self.images.close()
         self.dispatcher.close()
         self.client.close()
-        if self.claims:
-            self.claims.close()
+        for others in (self.claims, self.siblings):
+            if others:
+                others.close()
         self.store.close()
+
+
+def _report(metrics: Metrics, activity: Activity) -> Report:
+    return {**activity.snapshot(), "projects": metrics.totals()}
 
 
 _lock = threading.Lock()

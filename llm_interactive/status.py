@@ -30,27 +30,22 @@ PAGE_POLICY = (
 
 
 def status(services: Services) -> dict[str, Any]:
-    """Model, problems, batches under way, counts by project and model version, and the last errors of this process."""
+    """Model, problems, batches under way, counts by project and model version, and the last errors."""
     settings = services.settings
     problems = [f"The database fails: {services.store.failure}"] if services.store.failure else []
     try:
         settings.require_access()
     except SetupError as error:
         problems.append(error.sentence)
-    totals = services.metrics.totals()
-    activity = services.activity.snapshot()
-    for error_row in activity["errors"]:
+    report = services.report()
+    for error_row in report["errors"]:
         error_row["at"] = datetime.fromtimestamp(error_row["at"], UTC).isoformat(timespec="seconds")
     return {
         "version": __version__,
         "provider": settings.openai_provider,
         "model": settings.model,
         "problems": problems,
-        "projects": [
-            {"project": origin.project, "model_version": origin.model_version, **counts}
-            for origin, counts in totals.items()
-        ],
-        **activity,
+        **report,
     }
 
 

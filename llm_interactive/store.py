@@ -12,10 +12,21 @@ import sqlalchemy as sa
 
 from llm_interactive.database import Database, Rows
 from llm_interactive.llm import Reply
-from llm_interactive.tables import LEASE_SECONDS, answered, claims, metadata, projects, prompts, replies, versions
+from llm_interactive.tables import (
+    LEASE_SECONDS,
+    answered,
+    claims,
+    metadata,
+    processes,
+    projects,
+    prompts,
+    replies,
+    versions,
+)
 
 _READ_CHUNK = 500
 _ANSWERED_DAYS = 30
+_PROCESS_SECONDS = 3600
 _MAX_REPLIES = 1_000_000
 _REPLIES_PER_TASK = 50
 _VERSIONS_SHOWN = 100
@@ -174,6 +185,7 @@ class Store:
         connection.execute(sa.delete(replies).where(replies.c.created_at < now - self._reply_seconds))
         connection.execute(sa.delete(answered).where(answered.c.created_at < now - _ANSWERED_DAYS * 86400))
         connection.execute(sa.delete(claims).where(claims.c.until < now - 10 * LEASE_SECONDS))
+        connection.execute(sa.delete(processes).where(processes.c.at < now - _PROCESS_SECONDS))
         newest = sa.select(replies.c.created_at).order_by(replies.c.created_at.desc()).offset(_MAX_REPLIES).limit(1)
         if (bound := connection.execute(newest).scalar()) is not None:
             connection.execute(sa.delete(replies).where(replies.c.created_at <= bound))

@@ -72,3 +72,11 @@ claims = sa.Table(
     sa.Column("until", sa.Float, nullable=False),
     info={REPLACED_IF: _may_be_taken},
 )
+
+processes = sa.Table(
+    "processes",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("report", sa.JSON, nullable=False),
+)

@@ -71,7 +71,15 @@ def test_replicas_started_at_the_same_moment_come_up_on_an_empty_database(
 ) -> None:
     assert [answer_of(running, "/health") for running in replicas] == [{"status": "UP"}] * 3
     made = server.execute("database_1", "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    assert {name for (name,) in made} == {"answered", "claims", "projects", "prompts", "replies", "versions"}
+    assert {name for (name,) in made} == {
+        "answered",
+        "claims",
+        "processes",
+        "projects",
+        "prompts",
+        "replies",
+        "versions",
+    }
     assert not [line for running in replicas for line in running.log.splitlines() if "database" in line]
 
 

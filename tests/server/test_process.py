@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from tests.server.bodies import ONLY_CHOICES, batch, interactive, submitted, task, tasks, texts, texts_region, typed
 from tests.server.conftest import KEY
 from tests.server.process import ROOT, Backend, environment
+from tests.server.test_batch import until
 from tests.servers import Call, FakeLLM, Reply, error
 
 MakeBackend = Callable[..., Backend]
@@ -133,6 +135,31 @@ def test_two_workers_share_replies_and_know_an_edit(two_workers: Backend, shared
     for _ in range(6):
         assert two_workers.results(interactive(*regions, about=task(1), project="3.1"))[0]["result"] == []
     assert len(shared_llm.calls) == 5
+
+
+def test_the_same_task_asked_of_two_workers_at_once_is_bought_once(two_workers: Backend, shared_llm: FakeLLM) -> None:
+    shared_llm.forget()
+    for turn in range(10):
+        asked = batch([task(10, f"at once {turn}")], project="4.1")
+        with ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(two_workers.results, [asked] * 6))
+        assert [texts(entry) for [entry] in answers] == [["OK"]] * 6
+    assert len(shared_llm.calls) == 10
+
+
+def test_each_of_two_workers_tells_of_both(two_workers: Backend) -> None:
+    for number in range(8):
+        two_workers.results(batch([task(number)], project="told.1"))
+
+    def told() -> list[int]:
+        rows = json.loads(two_workers.request("GET", "/status")[1])["projects"]
+        return [row["tasks_done"] for row in rows if row["project"] == "told.1"]
+
+    until(lambda: [told() for _ in range(8)] == [[8]] * 8)
+    for _ in range(8):
+        exposition = two_workers.request("GET", "/metrics")[1].decode()
+        lines = [line for line in exposition.splitlines() if "tasks_total" in line and 'project="told.1"' in line]
+        assert sum(float(line.split()[-1]) for line in lines) == 8
 
 
 def test_after_a_kill_in_the_middle_of_a_batch_no_finished_reply_is_asked_for_again(
