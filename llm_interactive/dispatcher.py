@@ -38,6 +38,7 @@ MAX_TRIES = 6
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 20.0
 _LOOK_AGAIN = 0.25
+_SHARE, _AT_WORK = 8, 60.0
 
 Ask = Callable[[float], Reply]
 """A call: takes the seconds it may last, gives the reply or raises a BackendError."""
@@ -74,6 +75,8 @@ class Dispatcher:
         self._max_threads = max_concurrency
         self._threads: list[threading.Thread] = []
         self._idle = 0
+        self._batch_calls = 0
+        self._annotated = float("-inf")
         self._changed = threading.Condition()
         self._urgent: deque[_Call] = deque()
         self._batches: deque[Queue] = deque()
@@ -131,6 +134,7 @@ class Dispatcher:
     def _wait_in_line(self, calls: list[_Call], queue: Queue) -> None:
         if queue.urgent:
             self._urgent.extend(calls)
+            self._annotated = time.monotonic()
             return
         if calls and not queue.waiting:
             self._batches.append(queue)
@@ -159,6 +163,9 @@ class Dispatcher:
     def _work(self) -> None:
         while (call := self._take()) is not None:
             self._make(call)
+            if not call.queue.urgent:
+                with self._changed:
+                    self._batch_calls -= 1
 
     def _take(self) -> _Call | None:
         """The next call to make; waits for it. None when closed."""
@@ -166,8 +173,8 @@ class Dispatcher:
             while not self._closed:
                 now = time.monotonic()
                 self._wake_paused(now)
-                if not self._urgent and not self._batches:
-                    self._rest(self._paused[0][0] - now if self._paused else None)
+                if not self._urgent and not self._batch_may_call(now):
+                    self._rest(self._next_change(now))
                     continue
                 wait = self._pace.wait(now)
                 if wait <= 0:
@@ -179,6 +186,16 @@ class Dispatcher:
                     return self._next()
                 self._rest(min(wait, left))
         return None
+
+    def _batch_may_call(self, now: float) -> bool:
+        # While people are at work, some threads are theirs: their calls need not wait for a batch's to end.
+        kept = self._max_threads // _SHARE if now < self._annotated + _AT_WORK else 0
+        return bool(self._batches) and self._batch_calls < self._max_threads - kept
+
+    def _next_change(self, now: float) -> float | None:
+        moments = [self._paused[0][0]] if self._paused else []
+        moments += [self._annotated + _AT_WORK] if self._batches else []
+        return min(moments) - now if moments else None
 
     def _rest(self, seconds: float | None) -> None:
         self._idle += 1
@@ -192,6 +209,7 @@ class Dispatcher:
         call = queue.waiting.popleft()
         if queue.waiting:
             self._batches.append(queue)
+        self._batch_calls += 1
         return call
 
     def _wake_paused(self, now: float) -> None:
