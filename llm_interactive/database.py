@@ -64,7 +64,6 @@ class Database:
         """Open it and make the tables that are not there; `sweep` deletes what is too old, now and then."""
         self._engine = _engine(url)
         self._metadata = metadata
-        self._metadata = metadata
         self._upserts = {table: self._upsert(table) for table in metadata.sorted_tables}
         self._sweep = sweep
         self._swept = time.monotonic()
