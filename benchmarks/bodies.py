@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 PROMPT = "Is this text sarcastic? Answer with one of: Sarcastic, Not Sarcastic."
@@ -25,6 +25,7 @@ LABEL_CONFIG = """<View>
     <Choice value="Not Sarcastic"/>
   </Choices>
 </View>"""
+IMAGE_CONFIG = LABEL_CONFIG.replace('<Text name="text" value="$text"/>', '<Image name="text" value="$image"/>')
 
 _SENTENCE = (
     "Oh great, another meeting that could have been an e-mail. Just what I needed on a Friday afternoon: {braces}! "
@@ -48,7 +49,13 @@ def messages(name: str) -> list[dict[str, str]]:
 
 def batch(tasks: Sequence[str]) -> bytes:
     """/predict as the Data Manager's action sends it."""
-    return _predict(tasks, None)
+    return _predict(LABEL_CONFIG, _texts(tasks), None)
+
+
+def image_batch(addresses: Mapping[str, str]) -> bytes:
+    """The same about images: the address of each task's by the task's name, which is in its field `name`."""
+    data = {task: {"image": address, "name": f"[{task}]"} for task, address in addresses.items()}
+    return _predict(IMAGE_CONFIG, data, None)
 
 
 def interactive(task: str) -> bytes:
@@ -61,7 +68,7 @@ def interactive(task: str) -> bytes:
         "type": "textarea",
         "origin": "manual",
     }
-    return _predict([task], {"result": [typed]})
+    return _predict(LABEL_CONFIG, _texts([task]), {"result": [typed]})
 
 
 def setup() -> bytes:
@@ -87,20 +94,24 @@ def named_results(answer: bytes, tasks: Sequence[str]) -> int:
     return done
 
 
-def _predict(tasks: Sequence[str], context: dict[str, Any] | None) -> bytes:
+def _texts(tasks: Sequence[str]) -> dict[str, dict[str, str]]:
+    return {task: {"text": text_of(task)} for task in tasks}
+
+
+def _predict(config: str, data: Mapping[str, Mapping[str, str]], context: dict[str, Any] | None) -> bytes:
     body = {
-        "tasks": [_task(number, name) for number, name in enumerate(tasks, start=1)],
+        "tasks": [_task(number, fields) for number, fields in enumerate(data.values(), start=1)],
         "project": "1.1795372433",
-        "label_config": LABEL_CONFIG,
+        "label_config": config,
         "params": {"login": None, "password": None, "context": context},
     }
     return json.dumps(body).encode()
 
 
-def _task(number: int, name: str) -> dict[str, Any]:
+def _task(number: int, data: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": number,
-        "data": {"text": text_of(name)},
+        "data": data,
         "meta": {},
         "created_at": "2026-11-22T18:33:53.611929Z",
         "updated_at": "2026-11-22T18:33:53.611934Z",

@@ -29,6 +29,8 @@ class Sizes:
     limit_settle: float = 20.0
     bucket_tasks: int = 900
     window_tasks: int = 1500
+    receipts: int = 100
+    slow_receipts: int = 30
 
 
 FULL = Sizes()
@@ -51,4 +53,6 @@ QUICK = Sizes(
     limit_settle=5.0,
     bucket_tasks=1000,
     window_tasks=900,
+    receipts=40,
+    slow_receipts=18,
 )

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -101,6 +102,13 @@ class MediaServer:
         self.stopping.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+def over_tls(certificate: Path) -> MediaServer:
+    """A server that shows `certificate`, a file with its key in it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return MediaServer(tls=context)
 
 
 class Resolver:

@@ -11,11 +11,17 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from llm_interactive.errors import TaskDataError
 
 _PORTS = {"http": 80, "https": 443}
-_HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+_LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _INTERNAL_NAMES = (".localhost", ".local", ".internal", ".intranet", ".lan", ".home", ".corp", ".home.arpa")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Where clouds keep their machines' credentials outside the link-local networks: AWS, Azure, Alibaba, Oracle.
+_CREDENTIALS = frozenset(
+    ipaddress.ip_address(ip) for ip in ("fd00:ec2::254", "168.63.129.16", "100.100.100.200", "192.0.0.192")
+)
 
 
 @dataclass(frozen=True)
@@ -113,21 +119,23 @@ class Places:
     def may_connect(self, address: Address, ip: str) -> bool:
         """Whether `address` may be fetched from `ip`, which its host was resolved to.
 
-        A host that only a wildcard lists is public or nothing. No name leads to link-local addresses, where clouds
-        keep their machines' credentials.
+        A host that only a wildcard lists is public or nothing. No name leads to where clouds keep their machines'
+        credentials, which is at link-local addresses and a few others.
         """
         if ip == address.host:
             return self.are_named(address) or (self.hold(address) and is_public(ip))
         reached = _reached(ip)
-        if reached.is_link_local or reached.is_multicast or reached.is_unspecified:
+        if reached.is_link_local or reached.is_multicast or reached.is_unspecified or reached in _CREDENTIALS:
             return False
-        return self.are_named(address) or reached.is_global
+        return self.are_named(address) or is_public(ip)
 
 
 def is_public(ip: str) -> bool:
     """Whether `ip` is on the internet, rather than this machine or a private network."""
     reached = _reached(ip)
-    return reached.is_global and not reached.is_multicast
+    if isinstance(reached, ipaddress.IPv6Address) and (reached.is_reserved or reached.is_site_local):
+        return False  # the library takes these for global
+    return reached.is_global and not reached.is_multicast and reached not in _CREDENTIALS
 
 
 def is_public_https(text: str) -> bool:
@@ -163,7 +171,7 @@ def _host(host: str) -> str:
     if ":" in host:
         return str(ipaddress.IPv6Address(host))
     host = host.encode("idna").decode().lower() if not host.isascii() else host.lower()
-    if host and not _HOST.fullmatch(host):
+    if host and (len(host) > 253 or not _HOST.fullmatch(host)):
         raise ValueError(host)
     return host
 

@@ -16,6 +16,7 @@ import httpcore2
 
 from llm_interactive.errors import TaskDataError
 from llm_interactive.media.addresses import Address, Places
+from llm_interactive.media.proxies import Proxy
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,13 @@ Resolve = Callable[[str, int], Sequence[str]]
 _MB = 1024 * 1024
 _HOPS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
-_FAILURES = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, OSError)
+_FAILURES = (
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.ProxyError,
+    httpcore2.TimeoutException,
+    OSError,
+)
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -47,9 +54,9 @@ class Answer:
 class Downloader:
     """Fetches from `places` and nowhere else. Safe for threads; each download has its own connection.
 
-    A host is resolved once and the connection made to the address that was checked. Redirects are followed by hand,
-    each one checked like the first address. A download with everything in it ends after `timeout` seconds or
-    `max_mb` megabytes. Proxies of the environment are not used: through them no address could be checked.
+    A host is resolved once and the connection made to the address that was checked, or to the `proxy`. Redirects are
+    followed by hand, each one checked like the first address. A download with everything in it ends after `timeout`
+    seconds or `max_mb` megabytes.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class Downloader:
         timeout: float,
         resolve: Resolve = resolve,
         ssl_context: ssl.SSLContext | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self.places = places
         self.max_bytes = int(max_mb * _MB)
@@ -67,6 +75,7 @@ class Downloader:
         self._timeout = timeout
         self._resolve = resolve
         self._given_ssl_context = ssl_context
+        self._proxy = proxy
 
     def get(self, address: Address, headers_for: Callable[[Address], Mapping[str, str]] = lambda _: {}) -> Answer:
         """What `address` answers in the end; each hop gets the headers that `headers_for` has for it.
@@ -101,6 +110,9 @@ class Downloader:
             raise TaskDataError(
                 f'The task\'s file is on "{address.place}", which is not in MEDIA_HOSTS on the ML backend.'
             )
+        if self.places.own(came_from) and (address.host, address.target) == (came_from.host, came_from.target):
+            where = f"{address.scheme}://{address.place}"
+            raise TaskDataError(f"Label Studio redirects to {where}: set LABEL_STUDIO_URL to that address.")
         by = "Label Studio redirects" if self.places.own(came_from) else f'"{came_from.place}" redirects'
         raise TaskDataError(
             f'{by} the task\'s file to "{address.place}", which is not in MEDIA_HOSTS on the ML backend.'
@@ -109,22 +121,43 @@ class Downloader:
     def _send(
         self, method: str, address: Address, headers: Mapping[str, str], body: bytes | None, give_up: float
     ) -> Answer:
-        backend = _CheckedBackend(self._resolve, lambda ip: self.places.may_connect(address, ip), give_up)
         # What is compressed on the way would have to be bounded twice; images are compressed already.
         sent = {"Host": address.place, "Accept": "*/*", "Accept-Encoding": "identity", **headers}
         url = httpcore2.URL(scheme=address.scheme, host=address.host, port=address.port, target=address.target)
-        context = self._ssl_context if address.scheme == "https" else None
         try:
             with (
-                httpcore2.ConnectionPool(context, max_connections=1, network_backend=backend) as pool,
+                self._way_to(address, give_up) as pool,
                 pool.stream(method, url, headers=list(sent.items()), content=body) as response,
             ):
-                named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+                # An address to go on to may hold letters as they are, which are UTF-8 then.
+                named = {
+                    name.decode("latin-1").lower(): value.decode(errors="replace") for name, value in response.headers
+                }
                 read = self._read(response, named, give_up) if response.status == 200 else b""
                 return Answer(address, response.status, named, read)
         except _FAILURES as error:
             log.info("%s failed: %s", address.place, type(error).__name__)
             raise TaskDataError(_failure(address, error)) from None
+
+    def _way_to(self, address: Address, give_up: float) -> httpcore2.ConnectionPool:
+        """A pool whose one connection leads to `address`, by the addresses that its host has now."""
+        context = self._ssl_context if address.scheme == "https" else None
+        try:
+            ips = self._resolve(address.host, address.port)
+        except OSError:
+            ips = []  # a network with a proxy often knows no names but its own
+        if not all(self.places.may_connect(address, ip) for ip in ips):
+            raise TaskDataError(
+                f'"{address.host}" leads into a private network, where files are fetched only from hosts that '
+                "MEDIA_HOSTS lists by name, and from no link-local address."
+            )
+        if self._proxy and self._proxy.leads_to(address, ips):
+            backend = _TimedBackend(self._resolve, give_up)
+            return httpcore2.HTTPProxy(
+                self._proxy.url, self._proxy.login, ssl_context=context, max_connections=1, network_backend=backend
+            )
+        backend = _TimedBackend(lambda *_: ips, give_up)
+        return httpcore2.ConnectionPool(context, max_connections=1, network_backend=backend)
 
     def _read(self, response: httpcore2.Response, headers: Mapping[str, str], give_up: float) -> bytes:
         too_large = TaskDataError(f"The task's file is larger than {self._max_mb:g} MB (MAX_IMAGE_MB).")
@@ -145,12 +178,11 @@ class Downloader:
         return self._given_ssl_context or httpcore2.default_ssl_context()
 
 
-class _CheckedBackend(httpcore2.NetworkBackend):
-    """Connects to addresses that passed a check, and ends everything at `give_up`."""
+class _TimedBackend(httpcore2.NetworkBackend):
+    """Connects to what `resolve` has for a host, and ends everything at `give_up`."""
 
-    def __init__(self, resolve: Resolve, allowed: Callable[[str], bool], give_up: float) -> None:
+    def __init__(self, resolve: Resolve, give_up: float) -> None:
         self._resolve = resolve
-        self._allowed = allowed
         self._give_up = give_up
         self._inner = httpcore2.SyncBackend()
 
@@ -162,15 +194,9 @@ class _CheckedBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        """A connection to the first of the host's addresses that takes it, if all of them are allowed."""
-        addresses = self._resolve(host, port)
-        if not all(self._allowed(ip) for ip in addresses):
-            raise TaskDataError(
-                f'"{host}" leads into a private network, where files are fetched only from hosts that MEDIA_HOSTS '
-                "lists by name, and from no link-local address."
-            )
+        """A connection to the first of the host's addresses that takes it."""
         failure: Exception = httpcore2.ConnectError("no address")
-        for ip in addresses:
+        for ip in self._resolve(host, port):
             try:
                 stream = self._inner.connect_tcp(ip, port, _left(self._give_up), local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
@@ -237,6 +263,8 @@ def _unpacked(chunks: Iterable[bytes], encoding: str, max_bytes: int) -> Iterabl
 def _failure(address: Address, error: Exception) -> str:
     if isinstance(error, httpcore2.TimeoutException):
         return f'"{address.place}" did not send the task\'s file in time.'
+    if isinstance(error, httpcore2.ProxyError):
+        return f'The proxy (HTTPS_PROXY) does not lead to "{address.place}" for the task\'s file.'
     if any(isinstance(argument, ssl.SSLError) for argument in error.args):
         return f'"{address.place}" has no valid TLS certificate for the task\'s file.'
     return f'"{address.place}" could not be reached for the task\'s file.'

@@ -14,6 +14,7 @@ from openai.types.chat import ChatCompletionContentPartImageParam
 from llm_interactive.errors import TaskDataError
 from llm_interactive.media.addresses import is_public_https
 from llm_interactive.media.ocr import Reader
+from llm_interactive.media.proxies import Proxy
 from llm_interactive.media.source import MediaSource
 from llm_interactive.media.task_images import TaskImages
 from llm_interactive.settings import Settings
@@ -40,7 +41,11 @@ class ImageInput:
     def __init__(self, settings: Settings) -> None:
         token = settings.label_studio_api_key.get_secret_value() if settings.label_studio_api_key else None
         self._source = MediaSource(
-            settings.label_studio_url, token, settings.media_hosts, max_image_mb=settings.max_image_mb
+            settings.label_studio_url,
+            token,
+            settings.media_hosts,
+            max_image_mb=settings.max_image_mb,
+            proxy=Proxy.from_environment(),
         )
         self._images = TaskImages(self._source, Reader())
         self._detail = settings.image_detail

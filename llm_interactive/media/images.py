@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-import importlib
-import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from llm_interactive.errors import BackendError, SetupError, TaskDataError
+from llm_interactive.errors import BackendError, TaskDataError
+from llm_interactive.media import pdf
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,11 +24,17 @@ MAX_PAGES = 20
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 _READ = "PNG, JPEG, WebP, GIF, TIFF, BMP and PDF can be read"
-_PDF_DPI = 300
-_JPEG = {"format": "JPEG", "quality": 90, "subsampling": 0}
 
-# The library behind PDFs is not safe for threads.
-_pdfium = threading.Lock()
+_MEGAPIXELS = 89
+"""More are not decoded: four bytes for each are needed, and Pillow's own limit is little above."""
+
+_WEBP_MEGAPIXELS = 40
+"""The library behind WebP needs several times as much."""
+
+_STRIP = 4 * 10**6
+"""Pixels of a large image that are converted and shrunk at a time."""
+
+_JPEG = {"format": "JPEG", "quality": 90, "subsampling": 0}
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,7 @@ def normalise(data: bytes, *, longer_side: int = LONGER_SIDE, max_pages: int = M
         TaskDataError: the file is something else, damaged, or too large when decoded; says what was found.
         SetupError: it is a PDF, and the extra that reads these is not installed.
     """
-    pages = (
-        _pdf_pages(data, longer_side, max_pages) if b"%PDF-" in data[:1024] else _frames(data, longer_side, max_pages)
-    )
+    pages = (pdf.pages if _is_pdf(data) else _frames)(data, longer_side, max_pages)
     try:
         with closing(pages):
             return [_encoded(_shrunk(page, longer_side)) for page in pages]
@@ -69,72 +73,93 @@ def normalise(data: bytes, *, longer_side: int = LONGER_SIDE, max_pages: int = M
 
 def _frames(data: bytes, longer_side: int, max_pages: int) -> Generator[Image, None, None]:
     """The upright frames of an image file."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-    too_large = TaskDataError(f"The task's image has more than {(Image.MAX_IMAGE_PIXELS or 0) // 10**6} megapixels.")
     try:
         image = Image.open(BytesIO(data), formats=_FORMATS)
-        count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-        if count > max_pages:
-            raise TaskDataError(f"The task's TIFF has {count} pages; at most {max_pages} are read.")
-        for number in range(count):
+        most = _WEBP_MEGAPIXELS if image.format == "WEBP" else _MEGAPIXELS
+        for number in range(_count_pages(image, max_pages) if image.format == "TIFF" else 1):
             image.seek(number)
-            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or float("inf")):
-                raise too_large
+            if image.width * image.height > most * 10**6:
+                raise _too_large(most)
             # JPEG's own way of being decoded smaller; other formats do nothing here.
             image.draft(None, (longer_side, longer_side))
-            yield ImageOps.exif_transpose(image)
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+            yield ImageOps.exif_transpose(image) if turned else image
     except UnidentifiedImageError:
         raise TaskDataError(f"The task's file is {_found(data)}; {_READ}.") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise too_large from None
+        raise _too_large(_MEGAPIXELS) from None
 
 
-def _pdf_pages(data: bytes, longer_side: int, max_pages: int) -> Generator[Image, None, None]:
-    try:
-        pdfium: Any = importlib.import_module("pypdfium2")
-    except ImportError:
-        raise SetupError(
-            "Reading PDFs needs an extra on the ML backend: pip install --no-deps -r requirements-ocr.txt"
-        ) from None
-    with _pdfium:
+def _too_large(megapixels: int) -> TaskDataError:
+    return TaskDataError(f"The task's image has more than {megapixels} megapixels.")
+
+
+def _count_pages(image: Image, most: int) -> int:
+    # Its own count goes through all of them, of which there may be a million.
+    for number in range(most + 1):
         try:
-            document = pdfium.PdfDocument(data)
-        except pdfium.PdfiumError:
-            raise TaskDataError("The task's PDF cannot be opened: it is damaged or asks for a password.") from None
-        with closing(document):
-            if len(document) > max_pages:
-                raise TaskDataError(f"The task's PDF has {len(document)} pages; at most {max_pages} are read.")
-            for number in range(len(document)):
-                page = document[number]
-                scale = min(longer_side / max(page.get_size()), _PDF_DPI / 72)
-                yield page.render(scale=scale).to_pil()
+            image.seek(number)
+        except EOFError:
+            return number
+    raise TaskDataError(f"The task's TIFF has more than {most} pages; no more are read.")
+
+
+def _is_pdf(data: bytes) -> bool:
+    # Something may stand before it; but an image's own text may hold those letters too.
+    return b"%PDF-" in data[:1024] and not data.startswith(_IMAGE_BEGINNINGS)
 
 
 def _shrunk(image: Image, longer_side: int) -> Image:
-    """`image` in one of the modes L, RGB and RGBA, and no larger than that."""
+    """A new image in one of the modes L, RGB and RGBA, and no larger than that."""
     from PIL.Image import Resampling
 
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        if image.getextrema()[-1] == (255, 255):
-            image = image.convert("RGB")
-    elif image.mode.startswith(("I", "F")):
-        image = _eight_bits(image)
-    else:
-        image = image.convert("L" if image.mode in ("1", "L") else "RGB")
+    image = _reduced(image, _conversion(image), max(image.size) // longer_side)
+    if image.mode == "RGBA" and image.getextrema()[-1] == (255, 255):
+        image = image.convert("RGB")
     image.thumbnail((longer_side, longer_side), Resampling.LANCZOS)
     return image
 
 
-def _eight_bits(image: Image) -> Image:
-    """A picture of 16 or 32 bits a pixel, its darkest pixel black and its lightest white."""
-    image = image.convert("F")
-    low, high = image.getextrema()
-    assert isinstance(low, float)
-    assert isinstance(high, float)
+def _conversion(image: Image) -> Callable[[Image], Image]:
+    """What brings `image`, or a part of it, into one of the modes L, RGB and RGBA."""
+    if image.has_transparency_data:
+        return lambda part: part.convert("RGBA")
+    if image.mode.startswith(("I", "F")):
+        low, high = image.getextrema()
+        assert isinstance(low, int | float)
+        assert isinstance(high, int | float)
+        return partial(_eight_bits, low=low, high=high)
+    mode = "L" if image.mode in ("1", "L") else "RGB"
+    return lambda part: part.convert(mode)
+
+
+def _reduced(image: Image, convert: Callable[[Image], Image], factor: int) -> Image:
+    """`image` converted, its sides divided by `factor`.
+
+    Strip by strip, as a file of some kilobytes may be one of hundreds of megabytes, of which every step takes a copy.
+    """
+    from PIL import Image
+
+    if factor < 2:
+        return convert(image)
+    rows = factor * max(1, _STRIP // (image.width * factor))
+    reduced: Image.Image | None = None
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        part = convert(strip).reduce(factor)
+        if reduced is None:
+            reduced = Image.new(part.mode, (part.width, -(-image.height // factor)))
+        reduced.paste(part, (0, top // factor))
+    assert reduced is not None
+    return reduced
+
+
+def _eight_bits(image: Image, *, low: float, high: float) -> Image:
+    """A picture of 16 or 32 bits a pixel, `low` becoming black and `high` white."""
     factor = 255 / (high - low) if high > low else 0
-    return image.point(lambda value: value * factor + (-low * factor)).convert("L")
+    return image.convert("F").point(lambda value: value * factor + (-low * factor)).convert("L")
 
 
 def _encoded(image: Image) -> Picture:
@@ -154,6 +179,7 @@ def _encoded(image: Image) -> Picture:
     return Picture(data, mime, image.width, image.height)
 
 
+_IMAGE_BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"RIFF")
 _BEGINNINGS = (
     (b"%PDF", "a PDF"),
     (b"\x89PNG", "a PNG image"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 import ssl
 from collections.abc import Mapping, Sequence
@@ -13,16 +14,19 @@ from llm_interactive.errors import TaskDataError
 from llm_interactive.media.access_token import AccessToken
 from llm_interactive.media.addresses import Address, Places, plain_path
 from llm_interactive.media.download import Answer, Downloader, Resolve, resolve
+from llm_interactive.media.proxies import Proxy
 from llm_interactive.values import storable
 
 _OWN_FILES = re.compile(r"/data/.|/storage-data/uploaded/|/(tasks|projects)/\d+/(resolve|presign)/")
 """Paths of Label Studio that serve files (its urls.py in data_import and io_storages)."""
 
 _FROM_LABEL_STUDIO = re.compile(
-    r"/data/local-files/?\?d=|/data/upload/\d+/[0-9a-f]{8}-|/tasks/\d+/(resolve|presign)/\?"
+    r"/data/local-files/?\?d=|/data/upload/\d+/[0-9a-f]{8}-|/storage-data/uploaded/\?filepath=upload/"
+    r"|/tasks/\d+/(resolve|presign)/\?"
 )
 """Addresses that only Label Studio makes, whatever the host: it writes the one its users see, which may not be ours."""
 
+_RELATIVE = re.compile(r"(data|upload|storage-data)/.")
 _STORAGE = re.compile(r"(s3|gs|azure-blob)://[^/]+/.")
 _DATA_URI = re.compile(r"data:([^,]{0,200}),", re.IGNORECASE)
 _RESOLVING = "fileuri="
@@ -45,6 +49,7 @@ class MediaSource:
         timeout: float = 20,
         resolve: Resolve = resolve,
         ssl_context: ssl.SSLContext | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self._base = Address.parse(label_studio_url) if label_studio_url else None
         self._prefix = self._base.path.rstrip("/") if self._base else ""
@@ -54,6 +59,7 @@ class MediaSource:
             timeout=timeout,
             resolve=resolve,
             ssl_context=ssl_context,
+            proxy=proxy,
         )
         self._token = AccessToken(label_studio_api_key, self._base, self._downloader)
 
@@ -83,16 +89,20 @@ class MediaSource:
     def serves(self, address: str) -> bool:
         """Whether `address` is one that this backend fetches itself: it cannot be handed on to a provider."""
         address = storable(address).strip()
-        if _is_relative(address) or _STORAGE.match(address) or address[:5].lower() == "data:":
+        if _path(address) or _STORAGE.match(address) or address[:5].lower() == "data:":
             return True
         try:
             return self._downloader.places.hold(self._target(address, None))
         except TaskDataError:
             return False
 
-    def cache_key(self, address: str, task_id: str | None) -> tuple[str, str | None]:
-        """Equal for equal files. A storage URI belongs to its task: another project may not read that bucket."""
-        return address, task_id if _STORAGE.match(address.strip()) else None
+    def cache_key(self, address: str, task_id: str | None) -> tuple[bytes, str | None]:
+        """Equal for equal files. A storage URI belongs to its task: another project may not read that bucket.
+
+        It is short: a `data:` URI is as large as its file.
+        """
+        digest = hashlib.sha256(address.encode(errors="surrogatepass")).digest()
+        return digest, task_id if _STORAGE.match(address.strip()) else None
 
     def _get(self, target: Address, token: str | None) -> Answer:
         def headers_for(hop: Address) -> Mapping[str, str]:
@@ -107,8 +117,8 @@ class MediaSource:
                 raise TaskDataError("The task's file is in a cloud storage, and the task has no id to ask for it by.")
             uri = base64.urlsafe_b64encode(address.encode()).decode()
             return self._own(f"/tasks/{quote(task_id, safe='')}/resolve/?{_RESOLVING}{uri}")
-        if _is_relative(address):
-            return self._own(address)
+        if path := _path(address):
+            return self._own(path)
         target = Address.parse(address)
         if self._base and not self._downloader.places.hold(target) and _FROM_LABEL_STUDIO.search(target.target):
             return self._own(target.target)
@@ -151,8 +161,16 @@ class MediaSource:
         )
 
 
-def _is_relative(address: str) -> bool:
-    return address.startswith("/") and not address.startswith("//")
+def _path(address: str) -> str | None:
+    """The path on Label Studio that `address` is, if it is one.
+
+    It begins with a slash on pages, with none in data that were written by hand, and in exports at `upload/`.
+    """
+    if not address.startswith("/") and _RELATIVE.match(address):
+        address = f"/{address}"
+    if not address.startswith("/") or address.startswith("//"):
+        return None
+    return f"/data{address}" if address.startswith("/upload/") else address
 
 
 def _data_uri(address: str, max_bytes: int) -> bytes:

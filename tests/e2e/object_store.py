@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,16 @@ class ObjectStore:
         """The object's s3:// address."""
         self._session.put(f"{self.url}/{bucket}/{key}", data=content, timeout=10).raise_for_status()
         return f"s3://{bucket}/{key}"
+
+    def connect(self, studio: LabelStudio, project: int, files: Mapping[str, bytes], *, presign: bool) -> None:
+        """Put `files` into a bucket of their own and make a task of each."""
+        name = f"receipts-{project}"
+        self.make_bucket(name)
+        for file, content in files.items():
+            self.put(name, f"2024/{file}", content)
+        access = {"aws_access_key_id": KEY_ID, "aws_secret_access_key": SECRET, "region_name": REGION}
+        given = {"bucket": name, "s3_endpoint": self.url, **access}
+        connect_storage(studio, "s3", project, presign=presign, recursive_scan=True, **given)
 
 
 def connect_storage(studio: LabelStudio, kind: str, project: int, **given: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -21,8 +21,9 @@ from demo.parts import backend_child, llm_child
 from demo.paths import LABEL_STUDIO_VENV
 from demo.processes import answers, free_port
 from llm_interactive.media import ocr
+from tests.e2e.google_storage import GoogleStorage
 from tests.e2e.labeling_page import LabelingPage
-from tests.e2e.object_store import KEY_ID, REGION, SECRET, ObjectStore, connect_storage, object_store_child
+from tests.e2e.object_store import ObjectStore, connect_storage, object_store_child
 from tests.e2e.stack import LOGIN, example, values
 from tests.receipts import GROCERY, PHARMACY, as_file, receipt, text_of
 from tests.servers import Call, FakeLLM
@@ -31,6 +32,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not ocr.installed(), reason="t
 
 CONFIG = example("image-receipts")
 RECEIPTS = {"groceries.png": GROCERY, "pharmacy.png": PHARMACY}
+FILES = {name: as_file(receipt(lines)) for name, lines in RECEIPTS.items()}
 CATEGORIES = {"groceries.png": "Groceries", "pharmacy.png": "Health/Pharmacy"}
 
 
@@ -44,6 +46,7 @@ class Parts:
 
     studio: LabelStudio
     store: ObjectStore
+    google: GoogleStorage
     documents: Path
     llm: FakeLLM
     backends: dict[str, str]
@@ -60,10 +63,12 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     store = ObjectStore(ports[1])
     with ExitStack() as cleanup:
         llm = cleanup.enter_context(FakeLLM(category))
+        google = cleanup.enter_context(GoogleStorage("receipts", FILES))
         server = label_studio(
             LABEL_STUDIO_VENV, ports[0], LOGIN, data=folder / "label-studio", log=folder / "label-studio.log"
         )
         server.env |= {"LOCAL_FILES_SERVING_ENABLED": "true", "LOCAL_FILES_DOCUMENT_ROOT": str(documents)}
+        server.env |= google.settings
         real_llm = llm_child(ports[2], log=folder / "llm.log")
         buckets = object_store_child(ports[1], log=folder / "s3.log")
         for child in (server, real_llm, buckets):
@@ -75,18 +80,21 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
         yield Parts(
             studio,
             store,
+            google,
             documents,
             llm,
             {
                 name: cleanup.enter_context(backend(port, folder / name, studio, llm.base_url, given))
-                for port, (name, given) in zip(ports[3:], settings(studio, store, ports[2]).items(), strict=True)
+                for port, (name, given) in zip(
+                    ports[3:], settings(studio, (store.place, google.place), ports[2]).items(), strict=True
+                )
             },
         )
 
 
-def settings(studio: LabelStudio, store: ObjectStore, real_llm: int) -> dict[str, dict[str, str]]:
+def settings(studio: LabelStudio, hosts: Sequence[str], real_llm: int) -> dict[str, dict[str, str]]:
     """What the backends differ in, by their names."""
-    known = {"LABEL_STUDIO_API_KEY": LOGIN.token, "MEDIA_HOSTS": store.place}
+    known = {"LABEL_STUDIO_API_KEY": LOGIN.token, "MEDIA_HOSTS": ",".join(hosts)}
     return {
         "sees": known,
         "reads": {**known, "IMAGE_MODE": "ocr"},
@@ -149,26 +157,25 @@ def local_storage(parts: Parts, project: int, _: Path) -> None:
     connect_storage(parts.studio, "localfiles", project, path=str(folder))
 
 
-def bucket(parts: Parts, project: int, *, presign: bool) -> None:
-    name = f"receipts-{project}"
-    parts.store.make_bucket(name)
-    for file, lines in RECEIPTS.items():
-        parts.store.put(name, f"2024/{file}", as_file(receipt(lines)))
-    access = {"aws_access_key_id": KEY_ID, "aws_secret_access_key": SECRET, "region_name": REGION}
-    access["s3_endpoint"] = parts.store.url
-    connect_storage(parts.studio, "s3", project, bucket=name, presign=presign, recursive_scan=True, **access)
-
-
 def presigned_bucket(parts: Parts, project: int, _: Path) -> None:
-    bucket(parts, project, presign=True)
+    parts.store.connect(parts.studio, project, FILES, presign=True)
 
 
 def proxied_bucket(parts: Parts, project: int, _: Path) -> None:
-    bucket(parts, project, presign=False)
+    parts.store.connect(parts.studio, project, FILES, presign=False)
+
+
+def presigned_google_bucket(parts: Parts, project: int, _: Path) -> None:
+    parts.google.connect(parts.studio, project, presign=True)
+
+
+def proxied_google_bucket(parts: Parts, project: int, _: Path) -> None:
+    parts.google.connect(parts.studio, project, presign=False)
 
 
 Place = Callable[[Parts, int, Path], None]
-everywhere = pytest.mark.parametrize("place", [uploaded, local_storage, presigned_bucket, proxied_bucket])
+PLACES = [uploaded, local_storage, presigned_bucket, proxied_bucket, presigned_google_bucket, proxied_google_bucket]
+everywhere = pytest.mark.parametrize("place", PLACES)
 
 
 def drawn(name: str, folder: Path) -> Path:
@@ -260,7 +267,7 @@ def test_a_real_model_that_refuses_images_summarizes_every_receipt(
         assert interface.validate_prediction({"result": result}, return_errors=True) == []
 
 
-@pytest.mark.parametrize("place", [uploaded, local_storage, proxied_bucket])
+@pytest.mark.parametrize("place", [uploaded, local_storage, proxied_bucket, proxied_google_bucket])
 def test_a_personal_access_token_fetches_files_too(
     project: Callable[..., Receipts], llm: FakeLLM, prompt: str, place: Place
 ) -> None:

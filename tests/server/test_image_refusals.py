@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from tests.server.bodies import batch, chosen, press, results, texts
+from tests.server.bodies import batch, chosen, press, results, setup, texts
 from tests.server.conftest import MakeApp
 from tests.server.test_images import ONE, SLIP_TEXT, asked_now, image_parts, reads_text, slip_task
 from tests.servers import Call, FakeLLM, FixedAnswer, Reply, error
@@ -116,6 +116,24 @@ def test_a_model_that_refused_an_image_is_never_sent_one_again(client: FlaskClie
     results(client, batch([slip_task(3), slip_task(4)], ONE))
     assert llm.calls
     assert not any(image_parts(call) for call in llm.calls)
+
+
+@reads_text
+def test_a_batch_finds_out_by_one_image(client: FlaskClient, llm: FakeLLM) -> None:
+    llm.answer = refusing(REFUSALS["vLLM"])
+    results(client, batch([slip_task(number) for number in range(1, 6)], ONE))
+    assert sum(bool(image_parts(call)) for call in llm.calls) == 1
+
+
+@reads_text
+def test_what_one_model_refuses_another_is_given(client: FlaskClient, llm: FakeLLM) -> None:
+    llm.answer = refusing(REFUSALS["OpenAI"])
+    press(client, asked_now(slip_task()))
+    setup(client, ONE, extra_params='{"model": "one-that-sees"}')
+    llm.forget()
+    llm.answer = "Pharmacy"
+    press(client, asked_now(slip_task(2)))
+    assert [(call.json["model"], len(image_parts(call))) for call in llm.calls] == [("one-that-sees", 1)]
 
 
 @pytest.mark.parametrize("failure", OTHER_FAILURES.values(), ids=OTHER_FAILURES)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import sys
+import threading
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -12,14 +14,15 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
+from llm_interactive.errors import TaskDataError
 from llm_interactive.media import ocr
 from llm_interactive.media.image_input import ImageInput
 from llm_interactive.media.images import Picture
 from llm_interactive.media.ocr import Reader
 from llm_interactive.settings import Settings
-from tests.media_server import MediaServer
+from tests.media_server import Asked, MediaServer
 from tests.receipts import as_file, receipt
-from tests.server.bodies import Json, batch, chosen, interactive, press, results, task, texts_region
+from tests.server.bodies import Json, batch, chosen, interactive, press, results, task, texts, texts_region
 from tests.server.conftest import KEY, MakeApp, MakeSettings
 from tests.servers import Call, FakeLLM, FixedAnswer, error
 
@@ -189,6 +192,70 @@ def test_one_bad_image_in_a_batch_is_that_tasks_error_alone(
     entries = results(client, batch([slip_task(1), slip_task(2, address), slip_task(3)], ONE))
     assert ["result" in entry for entry in entries] == [True, False, True]
     assert said in entries[1]["error"]
+
+
+@pytest.mark.parametrize(
+    "address", ["/data/upload/3/0a1b2c3d-slip.png", "https://labels.example.com/data/upload/3/0a1b2c3d-slip.png"]
+)
+def test_an_upload_is_fetched_from_label_studio_with_its_token(
+    make_app: MakeApp, llm: FakeLLM, media: MediaServer, address: str
+) -> None:
+    media.serve("/ls/data/upload/3/0a1b2c3d-slip.png", SLIP)
+    client = make_app(label_studio_url=f"{media.url}/ls/", label_studio_api_key="its-token").test_client()
+    press(client, asked_now(slip_task(address=address)))
+    assert [image.width for image in images(llm.calls[0])] == [240]
+    assert [asked.headers["authorization"] for asked in media.asked] == ["Token its-token"]
+
+
+def test_a_file_above_the_limit_is_the_tasks_error(make_app: MakeApp, llm: FakeLLM) -> None:
+    client = make_app(max_image_mb=0.001, default_prompt="Which shop?").test_client()
+    [entry] = results(client, batch([slip_task()], ONE))
+    assert "MAX_IMAGE_MB" in entry["error"]
+
+
+def test_the_pages_of_a_pdf_are_sent_in_their_order(client: FlaskClient, llm: FakeLLM) -> None:
+    pages = [Image.new("L", size, "white") for size in ((300, 100), (100, 300))]
+    document = base64.b64encode(as_file(pages[0], "PDF", save_all=True, append_images=pages[1:])).decode()
+    press(client, asked_now(slip_task(address=f"data:application/pdf;base64,{document}")))
+    assert [image.width > image.height for image in images(llm.calls[0])] == [True, False]
+
+
+def test_the_model_is_asked_about_one_image_while_the_next_is_fetched(
+    make_app: MakeApp, llm: FakeLLM, media: MediaServer
+) -> None:
+    asked_about_the_first = threading.Event()
+
+    def late(_: Asked) -> bytes:
+        assert asked_about_the_first.wait(10)
+        return SLIP
+
+    def reply(_: Call) -> str:
+        asked_about_the_first.set()
+        return "Pharmacy"
+
+    llm.answer = reply
+    media.serve("/late.png", late)
+    client = make_app(media_hosts=media.place, image_mode="vision", default_prompt="Which shop?").test_client()
+    addresses = [f"{media.url}/slip.png", f"{media.url}/late.png"]
+    entries = results(client, batch([slip_task(n, address) for n, address in enumerate(addresses, 1)], ONE))
+    assert [chosen(entry) for entry in entries] == [["Pharmacy"]] * 2
+
+
+@pytest.mark.parametrize("mode", ["auto", "ocr"])
+def test_without_the_extra_the_annotator_reads_how_to_install_it(
+    make_app: MakeApp, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
+    llm.answer = blind
+    [shown] = texts(press(make_app(image_mode=mode).test_client(), asked_now(slip_task())))
+    assert "pip install --no-deps -r requirements-ocr.txt" in shown
+
+
+def test_a_public_address_is_fetched_for_its_text_only_if_its_host_is_listed(tmp_path: Path) -> None:
+    inputs = ImageInput(Settings(openai_api_key=KEY, model_dir=tmp_path, image_mode="ocr"))
+    with pytest.raises(TaskDataError, match=r"files\.example\.com.* not in MEDIA_HOSTS"):
+        inputs.content([PUBLIC], "1", "gpt")
+    inputs.close()
 
 
 @reads_text

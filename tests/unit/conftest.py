@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,3 +37,15 @@ def example() -> Callable[[str], Labeling]:
 def labeling() -> Callable[[str], Labeling]:
     """The labeling of a config given by what stands inside its `<View>`, under the default prefixes."""
     return lambda inside: parse_labeling_config(f"<View>{inside}</View>", "prompt", "response")
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key and certificate of media.test, in one file."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, cert, both = folder / "key.pem", folder / "cert.pem", folder / "both.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=media.test"
+    names = ["-addext", "subjectAltName=DNS:media.test"]
+    subprocess.run([*command.split(), *names, "-keyout", key, "-out", cert], check=True, capture_output=True)
+    both.write_text(key.read_text() + cert.read_text())
+    return both

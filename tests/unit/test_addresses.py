@@ -21,6 +21,7 @@ PLACES = Places(LABEL_STUDIO, ["media.example.com", "minio:9000", "*.images.org"
         ("http://example.com./a", "example.com", "/a"),
         ("http://[0:0::1]:9000/a", "[::1]:9000", "/a"),
         ("https://bücher.example/ü b.png", "xn--bcher-kva.example", "/%C3%BC%20b.png"),
+        ("http://e.com/a\r\nHost: b?c\td", "e.com", "/aHost:%20b?cd"),
         ("https://e.com/a%2Fb?X-Sig=a%2Bb%3D&c=d#part", "e.com", "/a%2Fb?X-Sig=a%2Bb%3D&c=d"),
     ],
 )
@@ -46,6 +47,8 @@ def test_an_address_is_read_into_its_place_and_target(text: str, place: str, tar
         ("http://[::1/", "cannot be read"),
         ("http://example.com:99999/", "cannot be read"),
         ("http://-a.com/", "cannot be read"),
+        (f"http://{'a' * 64}.com/", "cannot be read"),
+        (f"http://{'a.' * 130}com/", "cannot be read"),
     ],
 )
 def test_an_address_that_is_no_plain_http_address_is_refused_in_one_sentence(text: str, says: str) -> None:
@@ -87,6 +90,14 @@ def test_places_hold_label_studio_and_the_listed_hosts(text: str) -> None:
         "https://cdn.images.org:8443/a",
         "http://10.0.0.6/a",
         "http://127.0.0.1:9090/predict",
+        "http://167772165/a",
+        "http://0x0a000005/a",
+        "http://012.0.0.5/a",
+        "http://10.5/a",
+        "http://[::ffff:10.0.0.5]/a",
+        "http://[::1]/a",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://media.example.com.:8080/a",
     ],
 )
 def test_places_hold_nothing_else(text: str) -> None:
@@ -95,6 +106,14 @@ def test_places_hold_nothing_else(text: str) -> None:
 
 PRIVATE = ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "100.64.0.1", "::1", "fd00::1", "::ffff:127.0.0.1"]
 NEVER = ["169.254.169.254", "fe80::1", "0.0.0.0", "::", "224.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"]  # noqa: S104
+NEVER += [
+    "fd00:ec2::254",
+    "168.63.129.16",
+    "100.100.100.200",
+    "192.0.0.192",
+    "::ffff:168.63.129.16",
+    "2002:a9fe:a9fe::",
+]
 
 
 @pytest.mark.parametrize("ip", ["93.184.216.34", "2606:4700::1111", *PRIVATE])
@@ -103,7 +122,10 @@ def test_a_host_that_the_operator_named_may_be_anywhere(text: str, ip: str) -> N
     assert PLACES.may_connect(Address.parse(text), ip)
 
 
-@pytest.mark.parametrize("ip", [*PRIVATE, *NEVER, "64:ff9b::7f00:1", "2002:7f00:1::"])
+@pytest.mark.parametrize(
+    "ip",
+    [*PRIVATE, *NEVER, "64:ff9b::7f00:1", "2002:7f00:1::", "::7f00:1", "64:ff9b:1::7f00:1", "fec0::1", "240.0.0.1"],
+)
 def test_a_host_that_only_a_wildcard_lists_may_not_be_private(ip: str) -> None:
     assert not PLACES.may_connect(Address.parse("https://cdn.images.org/"), ip)
 
@@ -133,6 +155,9 @@ def test_no_name_leads_to_the_machines_credentials(ip: str) -> None:
         ("https://127.0.0.1/a.png", False),
         ("https://10.0.0.1/a.png", False),
         ("https://169.254.169.254/a.png", False),
+        ("https://168.63.129.16/a.png", False),
+        ("https://2130706433/a.png", False),
+        ("https://[::7f00:1]/a.png", False),
         ("https://127.1/a.png", False),
         ("https://[::1]/a.png", False),
         ("https://user@example.com/a.png", False),

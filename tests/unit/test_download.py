@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import ssl
-import subprocess
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,8 @@ from llm_interactive.errors import TaskDataError
 from llm_interactive.media.addresses import Address, Places
 from llm_interactive.media.download import Answer as Got
 from llm_interactive.media.download import Downloader
-from tests.media_server import Answer, MediaServer, Resolver, redirect
+from llm_interactive.media.proxies import Proxy
+from tests.media_server import Answer, MediaServer, Resolver, over_tls, redirect
 
 FILE = b"the file" * 1000
 
@@ -34,11 +34,12 @@ def download(
     max_mb: float = 1,
     timeout: float = 20,
     trusted: ssl.SSLContext | None = None,
+    proxy: Proxy | None = None,
 ) -> Got:
     """What `url` answers when `hosts` are in MEDIA_HOSTS."""
     places = Places(None, hosts)
     resolve = resolve or Resolver({})
-    downloader = Downloader(places, max_mb=max_mb, timeout=timeout, resolve=resolve, ssl_context=trusted)
+    downloader = Downloader(places, max_mb=max_mb, timeout=timeout, resolve=resolve, ssl_context=trusted, proxy=proxy)
     return downloader.get(Address.parse(url))
 
 
@@ -237,23 +238,9 @@ def test_another_status_than_200_comes_back_without_a_body(server: MediaServer) 
     assert (got.status, got.body) == (410, b"")
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Key and certificate of media.test, in one file."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, cert, both = folder / "key.pem", folder / "cert.pem", folder / "both.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=media.test"
-    names = ["-addext", "subjectAltName=DNS:media.test"]
-    subprocess.run([*command.split(), *names, "-keyout", key, "-out", cert], check=True, capture_output=True)
-    both.write_text(key.read_text() + cert.read_text())
-    return both
-
-
 @pytest.fixture
 def tls_server(certificate: Path) -> Iterator[MediaServer]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with MediaServer(tls=context) as running:
+    with over_tls(certificate) as running:
         running.serve("/file", FILE)
         yield running
 

@@ -67,3 +67,17 @@ def test_several_images_keep_their_order(labeling: Parse) -> None:
 def test_what_is_no_address_of_an_image_is_the_tasks_error(labeling: Parse, value: object) -> None:
     with pytest.raises(TaskDataError):
         image_addresses(labeling(IMAGE), {"image": value})
+
+
+def test_images_in_hypertext_are_left_out(labeling: Parse) -> None:
+    html = '<HyperText name="x" value="$html"/>' + CONTROLS
+    data = {"html": '<p>A shop</p><img src="https://e.com/a.png" alt=""><img src="data:image/png;base64,iVBORw0">'}
+    [message] = build_messages(data, "Which?", [], labeling(html), INTERNAL)
+    assert str(message["content"]).split() == "Source Text: A shop Task Directive: Which?".split()
+
+
+def test_the_audio_of_paragraphs_is_left_out(labeling: Parse) -> None:
+    paragraphs = '<Paragraphs name="x" value="$turns" audioUrl="$audio"/>' + CONTROLS
+    data = {"turns": [{"author": "Anna", "text": "Hello", "start": 0.0}], "audio": "/data/upload/1/a.mp3"}
+    [message] = build_messages(data, "Who?", [], labeling(paragraphs), INTERNAL)
+    assert message["content"] == "Source Text: Anna: Hello\n\nTask Directive: Who?"

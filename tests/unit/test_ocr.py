@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -75,6 +76,29 @@ def test_threads_share_a_reader_and_each_gets_its_own_text(reader: Reader) -> No
     with ThreadPoolExecutor(6) as pool:
         texts = list(pool.map(reader.text, [picture(receipt(lines, 18, 360)) for lines in slips]))
     assert [joined(text.splitlines()) for text in texts] == [joined(text_of(lines)) for lines in slips]
+
+
+def test_no_more_pictures_are_read_at_a_time_than_there_are_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work: set[int] = set()
+    seen: list[int] = []
+    pair = threading.Barrier(2, timeout=10)
+
+    class Engine:
+        boxes = txts = None
+
+        def __call__(self, image: Image.Image) -> Engine:
+            at_work.add(threading.get_ident())
+            pair.wait()
+            seen.append(len(at_work))
+            pair.wait()
+            at_work.discard(threading.get_ident())
+            return self
+
+    monkeypatch.setattr(ocr, "_engine", lambda threads: Engine())
+    reader, blank = Reader(at_once=2), picture(Image.new("L", (20, 20)))
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(reader.text, [blank] * 6)) == [""] * 6
+    assert set(seen) <= {1, 2}
 
 
 @needs_ocr

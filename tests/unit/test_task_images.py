@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +12,7 @@ import pytest
 from PIL import Image
 
 from llm_interactive.errors import TaskDataError
-from llm_interactive.media import ocr
+from llm_interactive.media import ocr, task_images
 from llm_interactive.media.images import Picture
 from llm_interactive.media.ocr import Reader
 from llm_interactive.media.source import MediaSource
@@ -74,6 +76,17 @@ def test_one_image_under_two_addresses_is_read_once(
     assert len(reader.read) == 1
 
 
+def test_what_is_kept_is_small_where_the_address_is_the_file_itself(images: TaskImages, reader: CountingReader) -> None:
+    empty = base64.b64encode(as_file(Image.new("L", (1000, 1000)), "BMP")).decode()
+    tracemalloc.start()
+    for number in range(20):
+        images.text(f"data:image/bmp;name={number};base64,{empty}")
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(reader.read) == 1
+    assert kept < len(empty)
+
+
 def test_pages_are_parted_by_an_empty_line_and_blank_ones_left_out(images: TaskImages, server: MediaServer) -> None:
     pages = [Image.new("L", (width, 20)) for width in (30, 10, 40)]
     server.serve("/pages.tiff", as_file(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
@@ -104,6 +117,22 @@ def test_a_slow_host_holds_nobody_else_up(images: TaskImages, server: MediaServe
         assert images.text(f"{server.url}/a.png") == "30 x 20"
         go_on.set()
         assert waiting.result() == "50 x 20"
+
+
+def test_two_files_are_decoded_at_a_time(images: TaskImages, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work, seen = threading.Semaphore(2), []
+
+    def decode(data: bytes) -> list[Picture]:
+        seen.append(at_work.acquire(blocking=False))
+        pause.wait(0.02)
+        at_work.release()
+        return []
+
+    pause = threading.Event()
+    monkeypatch.setattr(task_images, "normalise", decode)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(images.pictures, [f"data:,{number}" for number in range(8)]))
+    assert seen == [True] * 8
 
 
 @pytest.mark.skipif(not ocr.installed(), reason="the OCR extra is not installed")
