@@ -1,6 +1,7 @@
 """How gunicorn serves the backend. Address, workers and threads come from the settings, on its command line."""
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -47,6 +48,13 @@ class Worker(ThreadWorker):
         lines = [f"{name}: {value}\r\n" for name, value in {**headers, **SECURITY_HEADERS}.items()]
         write_nonblock(client, f"HTTP/1.1 {status} {reason}.\r\n{''.join(lines)}\r\n{body}".encode())
 
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
+
+
+# That a client stalled is no error of ours, and fills no log with tracebacks.
+logging.getLogger("gunicorn.error").addFilter(_is_news)
 
 # One thread for each request: a prediction is mostly waiting for the model.
 worker_class = Worker

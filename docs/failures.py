@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx2
 import openai
+from flask.testing import FlaskClient
 from openai.types.chat import ChatCompletion
 from pydantic import SecretStr
 
+from llm_interactive.batch import Batch
 from llm_interactive.content import build_messages
-from llm_interactive.errors import AccountError, BackendError, RejectedError, TransientLLMError
+from llm_interactive.dispatcher import Dispatcher, Queue
+from llm_interactive.errors import AccountError, BackendError, RejectedError, TaskDataError, TransientLLMError
 from llm_interactive.failures import Provider, no_completion, translate, truncated
 from llm_interactive.labeling import parse_labeling_config
+from llm_interactive.llm import Reply
+from llm_interactive.metrics import Origin
 from llm_interactive.questions import batch_prompt
+from llm_interactive.server import KEPT_THREADS, create_app
 from llm_interactive.settings import ProjectParams, Settings
 
 _OPENAI = Provider("OpenAI", "OPENAI_BASE_URL", "OPENAI_MODEL")
@@ -24,20 +35,40 @@ _CONTROLS = '<TextArea name="prompt" toName="text"/><TextArea name="response" to
 _TEXT = f'<View><Text name="text" value="$text"/>{_CONTROLS}</View>'
 
 
+Cause = tuple[str, BackendError]
+
+_ON_TASKS = "⚠ | status page | log"
+
+
 def errors_table() -> str:
-    """The table of causes and sentences."""
-    rows = ["| cause | sentence | status | tried again | stops a batch |", "|---|---|---|---|---|"]
-    for cause, error in _all():
-        again = "yes" if isinstance(error, TransientLLMError) else ""
-        stops = "yes" if isinstance(error, AccountError) else ""
-        sentence = error.sentence.replace("|", "\\|").replace("<", "&lt;")
-        rows.append(f"| {cause} | {sentence} | {error.status} | {again} | {stops} |")
+    """The table of causes, sentences, and who sees them."""
+    rows = [
+        "| cause | sentence | status | annotator | project owner | operator | tried again | stops a batch |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for seen, causes in _groups():
+        for cause, error in causes:
+            again = "yes" if isinstance(error, TransientLLMError) else ""
+            stops = "yes" if isinstance(error, AccountError) else ""
+            sentence = error.sentence.replace("|", "\\|").replace("<", "&lt;")
+            status = error.status if error.status != 200 else ""
+            rows.append(f"| {cause} | {sentence} | {status} | {seen} | {again} | {stops} |")
     return "\n".join(rows)
 
 
-def _all() -> Iterator[tuple[str, BackendError]]:
-    yield from _of_settings_and_configs()
-    yield from _of_tasks_and_prompts()
+def _groups() -> Iterator[tuple[str, Iterable[Cause]]]:
+    """Causes, with what annotator, project owner and operator see of them."""
+    yield "⚠ | on connecting, status page | log, status page", _of_missing_settings()
+    yield " | on connecting | log", _of_configs()
+    yield _ON_TASKS, _of_tasks_and_prompts()
+    yield _ON_TASKS, _of_images()
+    yield _ON_TASKS, _of_the_provider()
+    yield _ON_TASKS, _of_time()
+    yield " |  | log", _of_requests()
+    yield " | status page | /health, log, status page", _of_the_database()
+
+
+def _of_the_provider() -> Iterator[Cause]:
     for status, code, cause in _STATUSES:
         yield cause, _answered(status, code)
     yield "provider: model takes text only, and an image was sent", _answered(400, "", "does not support image input")
@@ -64,6 +95,7 @@ _STATUSES = (
     (422, "", "provider: unprocessable request"),
     (429, "", "provider: rate limit"),
     (429, "insufficient_quota", "provider: quota used up"),
+    (402, "", "provider: balance used up"),
     (500, "", "provider: failure (500, 502, 503, …)"),
 )
 
@@ -112,13 +144,17 @@ def _raised(attempt: Callable[[], object]) -> BackendError:
     raise AssertionError("nothing failed")
 
 
-def _of_settings_and_configs() -> Iterator[tuple[str, BackendError]]:
+def _of_missing_settings() -> Iterator[Cause]:
     azure = Settings(openai_provider="azure", openai_api_key=SecretStr("k"))
     yield "no key", _raised(Settings(openai_api_key=None).require_access)
     yield "Azure without endpoint", _raised(azure.require_access)
+
+
+def _of_configs() -> Iterator[Cause]:
     configs = {
         "empty labeling config": " ",
         "labeling config that is no XML": "<View>",
+        "labeling config that is too large": "<View>".ljust(3_000_000),
         "labeling config with a DOCTYPE": '<!DOCTYPE View [<!ENTITY a "b">]><View/>',
         "labeling config without prompt": '<View><Text name="text" value="$text"/></View>',
         "prompt of an unsupported object": f'<View><Audio name="text" value="$text"/>{_CONTROLS}</View>',
@@ -131,7 +167,7 @@ def _of_settings_and_configs() -> Iterator[tuple[str, BackendError]]:
     yield "extra params with a wrong value", _raised(lambda: ProjectParams.parse({"temperature": 9}))
 
 
-def _of_tasks_and_prompts() -> Iterator[tuple[str, BackendError]]:
+def _of_tasks_and_prompts() -> Iterator[Cause]:
     labeling = parse_labeling_config(_TEXT, "prompt", "response")
     own = Settings(use_internal_prompt_template=False)
     yield "no prompt anywhere", _raised(lambda: batch_prompt({}, None, labeling, Settings(default_prompt=None)))
@@ -150,3 +186,110 @@ def _of_tasks_and_prompts() -> Iterator[tuple[str, BackendError]]:
         "placeholder that nothing fills",
         _raised(lambda: build_messages({"text": "T"}, "{name}", [], labeling, own)),
     )
+
+
+_PASSWORD = ("ann", "password")
+_IMAGE = f'<View><Image name="text" value="$text"/>{_CONTROLS}</View>'
+_NO_PICTURE = "data:image/png;base64,bm8gcGljdHVyZQ=="
+_IMAGES = {
+    "of Label Studio, whose address is not set": "/data/upload/1/receipt.png",
+    "on a host that is not allowed": "http://elsewhere.test/receipt.png",
+    "at a path of this machine": "file:///receipt.png",
+    "that is none": _NO_PICTURE,
+    "in a data: URI that is none": "data:image/png;base64,?",
+    "larger than MAX_IMAGE_MB": "data:image/png;base64," + "A" * 200_000,
+}
+
+
+@contextmanager
+def _client(**changes: Any) -> Iterator[FlaskClient]:
+    """A client of the application, to bring about what only the whole of it does."""
+    with TemporaryDirectory() as folder:
+        user, password = _PASSWORD
+        app = create_app(
+            Settings(
+                openai_api_key=SecretStr("k"),
+                basic_auth_user=user,
+                basic_auth_pass=SecretStr(password),
+                model_dir=Path(folder),
+                **changes,
+            )
+        )
+        try:
+            yield app.test_client()
+        finally:
+            app.extensions["llm_interactive"].close()
+
+
+def _of_images() -> Iterator[Cause]:
+    prompt = {"from_name": "prompt", "to_name": "text", "type": "textarea", "value": {"text": ["P"]}}
+    with _client(image_mode="vision", max_image_mb=0.1) as client:
+        for cause, address in _IMAGES.items():
+            asked = {"params": {"context": {"result": [prompt]}}, "label_config": _IMAGE}
+            body = {**asked, "tasks": [{"data": {"text": address}}]}
+            [entry] = client.post("/predict", json=body, auth=_PASSWORD).get_json()["results"]
+            [shown] = [text for region in entry["result"] for text in region["value"]["text"]]
+            yield f"image {cause}", TaskDataError(shown.removeprefix("⚠ "))
+
+
+def _of_time() -> Iterator[Cause]:
+    origin = Origin("", "")
+    [late] = Batch(origin, 1, lambda *_: None).outcomes(0)
+    assert isinstance(late, BackendError)
+    yield "batch: no reply before PREDICT_DEADLINE", late
+    dispatcher = Dispatcher(1)
+    yield "annotator: no reply before PREDICT_DEADLINE", _failed(dispatcher, seconds=-1)
+    dispatcher.close()
+    yield "the backend is being stopped", _failed(dispatcher, seconds=1)
+
+
+def _failed(dispatcher: Dispatcher, seconds: float) -> BackendError:
+    def never(_: float) -> Reply:
+        raise AssertionError("it was asked")
+
+    [future] = dispatcher.submit([(None, never)], Queue(), seconds=seconds)
+    error = future.exception()
+    assert isinstance(error, BackendError)
+    return error
+
+
+def _of_requests() -> Iterator[Cause]:
+    def answered(path: str, **request: Any) -> BackendError:
+        response = client.post(path, **{"auth": _PASSWORD, **request})
+        error = BackendError(response.get_json()["error"])
+        error.status = response.status_code
+        return error
+
+    with _client(max_request_mb=1, threads=KEPT_THREADS + 1) as client:
+        yield "wrong user name or password", answered("/setup", auth=None)
+        yield "body larger than MAX_REQUEST_MB", answered("/predict", data=b" " * 1_000_001)
+        yield "body that is no JSON", answered("/setup", data="{", content_type="application/json")
+        yield "body not called JSON", answered("/setup", data="{}", content_type="text/plain")
+        yield "body without tasks", answered("/predict", json={})
+        client.application.config["PREDICTIONS"].acquire()
+        yield "all threads are busy", answered("/predict", json={"tasks": [], "label_config": _TEXT})
+
+
+def _of_the_database() -> Iterator[Cause]:
+    with closing(sqlite3.connect(":memory:")) as full:
+        full.execute("PRAGMA max_page_count = 1")
+        yield "database: disk full", _of_sqlite(full, "CREATE TABLE t (c)")
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        file = Path(folder) / "db"
+        one, other = (stack.enter_context(closing(sqlite3.connect(file, timeout=0))) for _ in range(2))
+        one.execute("BEGIN EXCLUSIVE")
+        yield "database: locked by another program", _of_sqlite(other, "BEGIN EXCLUSIVE")
+        one.rollback()
+        one.execute("PRAGMA query_only = 1")
+        yield "database: read-only", _of_sqlite(one, "CREATE TABLE t (c)")
+
+
+def _of_sqlite(connection: sqlite3.Connection, statement: str) -> BackendError:
+    try:
+        connection.execute(statement)
+    except sqlite3.OperationalError as failure:
+        # As the status page says it; predictions go on.
+        error = BackendError(f"The database fails: {failure}")
+        error.status = 200
+        return error
+    raise AssertionError("nothing failed")

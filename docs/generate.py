@@ -5,6 +5,7 @@ Such a part stands between `<!-- NAME -->` and `<!-- /NAME -->`; a test fails wh
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 
@@ -69,5 +70,6 @@ def with_parts(text: str, made: dict[str, str]) -> str:
 
 
 if __name__ == "__main__":
+    logging.disable()  # of failures that are brought about for their sentences
     for path, made in parts().items():
         path.write_text(with_parts(path.read_text(encoding="utf-8"), made), encoding="utf-8")

@@ -29,6 +29,7 @@ from llm_interactive.errors import (
 log = logging.getLogger(__name__)
 
 _MAX_DETAIL = 160
+_MAX_READ = 10_000
 _TOO_LONG = re.compile(r"context.?(length|window|size)|too long|too many tokens|maximum.{0,20}tokens", re.IGNORECASE)
 # As OpenAI, llama.cpp, vLLM, Ollama, Groq, DeepSeek, Mistral and OpenRouter say that a model takes no images; the last
 # two alternatives are servers that know no content but a text.
@@ -44,7 +45,10 @@ _BAD_IMAGE = re.compile(
     r"|image (format|size|type)|invalid (image|base64)|timed? ?out",
     re.IGNORECASE,
 )
-_KEY_LIKE = re.compile(r"\bsk-\S+|\S*\*{3,}\S*|[A-Za-z0-9_-]{20,}")
+_BAD_KEY = re.compile(r"(api.?key|token)( is)? (not valid|invalid)|invalid (api.?key|token)", re.IGNORECASE)
+_KEY_LIKE = re.compile(r"(?<!\S)\S*\*{3,}\S*|\bsk-\S+|[A-Za-z0-9_-]{20,}")
+_SHORTEST_KEY = 8
+_NO_QUOTA = {"insufficient_quota", "billing_hard_limit_reached"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,13 @@ def no_completion(provider: Provider) -> TransientLLMError:
 
 
 def truncated(completion: ChatCompletion, provider: Provider) -> str:
-    """The sentence for a completion without any text."""
+    """The sentence for a completion without any text, which is logged with the provider's id of the request."""
+    sentence = _without_text(completion, provider)
+    log.warning("%s (request id %s)", sentence, getattr(completion, "_request_id", None) or "not given")
+    return sentence
+
+
+def _without_text(completion: ChatCompletion, provider: Provider) -> str:
     choice = completion.choices[0] if completion.choices else None
     if choice is None:
         return f"{provider.name} answered without any reply."
@@ -96,10 +106,8 @@ def truncated(completion: ChatCompletion, provider: Provider) -> str:
 def _status(error: openai.APIStatusError, provider: Provider) -> LLMError:
     status, code, request_id = error.status_code, error.code or "", error.request_id
     name = provider.name
-    if status == 429 and code in ("insufficient_quota", "billing_hard_limit_reached"):
-        return AccountError(
-            f"The quota of the {name} account is used up (429). Check plan and billing.", request_id=request_id
-        )
+    if status == 402 or (status == 429 and {code, error.type} & _NO_QUOTA):
+        return AccountError(f"{name}: the quota is used up ({status}). Check plan and billing.", request_id=request_id)
     if status == 429:
         return RateLimitError(
             f"{name} limits the rate of requests (429). Try again in a moment.",
@@ -112,8 +120,8 @@ def _status(error: openai.APIStatusError, provider: Provider) -> LLMError:
             retry_after=_retry_after(error.response),
             request_id=request_id,
         )
-    if status == 401:
-        return AccountError(f"{name} rejected the API key (401). Set OPENAI_API_KEY.", request_id=request_id)
+    if status == 401 or (status == 400 and _BAD_KEY.search(_message(error))):
+        return AccountError(f"{name} rejected the API key ({status}). Set OPENAI_API_KEY.", request_id=request_id)
     if status == 403:
         return AccountError(f"{name} denies access (403). Check what OPENAI_API_KEY may use.", request_id=request_id)
     if status == 404:
@@ -138,8 +146,14 @@ def _no_images(error: openai.APIStatusError, provider: Provider) -> NoImagesErro
 
 
 def _message(error: openai.APIStatusError) -> str:
+    """What the provider says, without the key that it was sent: some repeat it."""
     body = error.body
-    return str(body.get("message") or body) if isinstance(body, dict) else str(body or "")
+    words = (str(body.get("message") or body) if isinstance(body, dict) else str(body or ""))[:_MAX_READ]
+    for header in ("authorization", "api-key"):
+        key = error.request.headers.get(header, "").removeprefix("Bearer ")
+        if len(key) >= _SHORTEST_KEY:
+            words = re.sub(r"\s*".join(map(re.escape, key)), "…", words)
+    return words
 
 
 def _rejected(error: openai.APIStatusError, provider: Provider) -> str:
@@ -167,11 +181,16 @@ def _retry_after(response: httpx2.Response) -> float | None:
             seconds = float(headers.get("retry-after", "nan"))
     except ValueError:
         try:
-            date = parsedate_to_datetime(headers["retry-after"])
-            seconds = max(0.0, (date - datetime.now(UTC)).total_seconds())
+            seconds = max(0.0, _seconds_between(headers.get("date"), headers["retry-after"]))
         except (KeyError, ValueError, TypeError):
             return None
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _seconds_between(now: str | None, then: str) -> float:
+    # By the provider's own clock: ours may be wrong.
+    start = parsedate_to_datetime(now) if now else datetime.now(UTC)
+    return (parsedate_to_datetime(then) - start).total_seconds()
 
 
 def _short(message: str) -> str:

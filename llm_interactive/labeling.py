@@ -17,6 +17,9 @@ from llm_interactive.errors import LabelingConfigError, TaskDataError
 from llm_interactive.values import object_value
 
 SUPPORTED_OBJECTS = ("Text", "HyperText", "Paragraphs", "Image")
+_MAX_CONFIG = 2_000_000
+_MAX_ATTRIBUTES = 1_000
+_DECLARATION = re.compile(r"\A\ufeff?<\?xml\s[^>]*\?>")
 _ADD_PROMPT = 'Add <TextArea name="{name}" toName="…"/> for the prompt to the labeling config.'
 
 Region = Mapping[str, Any]
@@ -152,12 +155,19 @@ def objects_of(tag: ControlTag) -> list[ObjectTag]:
 def _parse(config: str) -> LabelInterface:
     if not isinstance(config, str) or not config.strip():
         raise LabelingConfigError("The labeling config is empty.")
+    if len(config) > _MAX_CONFIG:
+        raise LabelingConfigError(f"The labeling config is larger than {_MAX_CONFIG // 1_000_000} MB.")
+    # The text is decoded already; lxml takes no text that says how it is encoded, Label Studio does.
+    config = _DECLARATION.sub("", config)
     try:
         # Labeling configs are untrusted: a document type is where entities and external files come in.
         parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True)
         tree = etree.fromstring(config, parser)
         if tree.getroottree().docinfo.internalDTD is not None:
             raise LabelingConfigError("The labeling config must not hold a DOCTYPE.")
+        if any(len(element.attrib) > _MAX_ATTRIBUTES for element in tree.iter(etree.Element)):
+            # The SDK's time grows with the square of them.
+            raise LabelingConfigError(f"A tag of the labeling config has more than {_MAX_ATTRIBUTES:,} attributes.")
         return LabelInterface(config)
     except LabelingConfigError:
         raise

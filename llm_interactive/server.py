@@ -9,7 +9,7 @@ import threading
 from types import ModuleType
 
 from flask import Flask, Response, current_app, jsonify, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
 from llm_interactive import views
 from llm_interactive.errors import UNEXPECTED, BackendError
@@ -22,7 +22,18 @@ log = logging.getLogger(__name__)
 KEPT_THREADS = 8
 """Threads that predictions never take: Label Studio gives /health 1 s and /setup 3 s."""
 
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+"""Headers of every answer; only the status page has a policy of its own."""
+
 _MAX_REASON = 300
+
+_EVERYDAY = (401, 404, 405)
+"""Statuses that any stranger on the port can bring about."""
 
 
 def create_app(settings: Settings) -> Flask:
@@ -48,7 +59,8 @@ def create_app(settings: Settings) -> Flask:
     app.view_functions["health"] = views.health
     app.view_functions["metrics"] = views.metrics
     app.view_functions["get_version"] = views.versions
-    app.view_functions["_train"] = app.view_functions["_is_training"] = views.not_served
+    for unused in ("_train", "_is_training", "static"):
+        app.view_functions[unused] = views.not_served
     app.add_url_rule("/versions", "versions", views.versions, methods=["GET"])
     app.add_url_rule("/status", "status", views.status_json, methods=["GET"])
     return app
@@ -68,9 +80,7 @@ def _check_credentials() -> Response | None:
     settings = services.settings
     if request.path == "/health" or settings.basic_auth_user is None or settings.basic_auth_pass is None:
         return None
-    given = request.authorization
-    user = (given.username if given else None) or ""
-    password = (given.password if given else None) or ""
+    user, password = _credentials()
     right_user = hmac.compare_digest(user.encode(), settings.basic_auth_user.encode())
     right_password = hmac.compare_digest(password.encode(), settings.basic_auth_pass.get_secret_value().encode())
     if right_user and right_password:
@@ -80,11 +90,20 @@ def _check_credentials() -> Response | None:
     return response
 
 
+def _credentials() -> tuple[str, str]:
+    """User name and password of the request; empty ones if it has none that can be read."""
+    try:
+        given = request.authorization
+    except ValueError:  # the header is not ASCII
+        given = None
+    if given is None or given.type != "basic":
+        return "", ""
+    return given.username or "", given.password or ""
+
+
 def _harden(response: Response) -> Response:
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
     return response
 
 
@@ -99,6 +118,8 @@ def _http_error(error: HTTPException) -> Response:
         415: "The request's Content-Type is not application/json.",
     }
     status = error.code or 500
+    if isinstance(error, ClientDisconnected):
+        return _failure(status, "The request's body ended before its end.")
     response = _failure(status, sentences.get(status, f"{error.name}."))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(error.valid_methods)
@@ -112,6 +133,8 @@ def _unexpected_error(error: Exception) -> Response:
 
 def _failure(status: int, sentence: str) -> Response:
     """An error answer; the reason phrase is all that Label Studio shows of it."""
+    level = logging.INFO if status in _EVERYDAY else logging.WARNING
+    log.log(level, "%s %.100r was answered %s: %s", request.method, request.path, status, sentence)
     response = jsonify({"error": sentence})
     phrase = " ".join(sentence.replace("…", "...").split())[:_MAX_REASON]
     response.status = f"{status} {phrase.encode('latin-1', 'replace').decode('latin-1')}"

@@ -7,6 +7,7 @@ are made from them. An empty variable counts as unset, since compose files write
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from llm_interactive.errors import InvalidRequest, SetupError
 from llm_interactive.template import placeholders
 from llm_interactive.values import storable
+
+_USER_INFO = re.compile(r"//[^/\s]*@")
 
 SPEC_TEMPLATE = "Source Text: {text}\n\nTask Directive: {prompt}"
 
@@ -69,6 +72,11 @@ def _database(value: SecretStr) -> SecretStr:
         raise ValueError("no usable address") from error
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise ValueError("another database")
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ValueError("no file")
+    if "@" in (url.host or ""):
+        # A part of the password would be taken for the host, and be named in messages.
+        raise ValueError("an @ in the password, which must be written %40")
     return value
 
 
@@ -313,7 +321,7 @@ def _one_line(error: ErrorDetails) -> str:
     extra = field.json_schema_extra
     allowed = extra["allowed"] if isinstance(extra, dict) else ""
     secret = "SecretStr" in str(field.annotation)
-    value = "" if secret else f"={str(error['input'])[:80]!r}"
+    value = "" if secret else f"={_USER_INFO.sub('//…@', str(error['input']))[:80]!r}"
     return f"{name.upper()}{value} is not allowed: it must be {allowed}."
 
 

@@ -8,11 +8,11 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, wait
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from flask import Response, current_app, jsonify, request
-from pydantic import BaseModel, ConfigDict, ValidationError
-from werkzeug.exceptions import NotFound
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from werkzeug.exceptions import ClientDisconnected, HTTPException, NotFound, RequestEntityTooLarge
 
 from llm_interactive.errors import UNEXPECTED, BackendError, BusyError, InvalidRequest
 from llm_interactive.services import Services
@@ -26,14 +26,23 @@ _QUIET_SECONDS = 90.0
 _BLANK_EVERY = 5.0
 
 
+def _as_text(project: Any) -> Any:
+    return str(project) if isinstance(project, int) and not isinstance(project, bool) else project
+
+
+def _id(project: str) -> str:
+    # Ids stand in the log, one line each.
+    return "".join(char for char in storable(project) if char.isprintable())
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    project: str | int | None = None
+    project: Annotated[str | None, BeforeValidator(_as_text)] = None
 
     @property
     def project_id(self) -> str:
-        return storable(str(self.project or ""))
+        return _id(self.project or "")
 
 
 class _SetupBody(_Body):
@@ -90,8 +99,8 @@ def metrics() -> Response:
     return Response(_services().metrics.exposition(), mimetype="text/plain; version=0.0.4")
 
 
-def not_served() -> Response:
-    """Nothing is trained here: prompts are kept by the webhook."""
+def not_served(**_: str) -> Response:
+    """Nothing is trained here: prompts are kept by the webhook. And there are no files to serve."""
     raise NotFound
 
 
@@ -100,10 +109,10 @@ def versions() -> Response:
 
     Label Studio asks by GET and names no project (its api_connector.get_versions sends the body nowhere): all of them.
     """
-    project = request.args.get("project") if request.method == "GET" else _body(_Body).project_id
+    project = _body(_Body).project_id if request.method == "POST" else _id(request.args.get("project", ""))
     if request.method == "POST" and not project:
         raise InvalidRequest("No project is named.")
-    return jsonify({"versions": _services().store.versions(storable(project) if project else None)})
+    return jsonify({"versions": _services().store.versions(project or None)})
 
 
 def setup() -> Response:
@@ -126,7 +135,7 @@ def webhook() -> tuple[Response, int]:
         _model(_project_of_webhook(project), str(project.get("label_config") or "")).fit(body.action, body.model_dump())
     except BackendError as error:
         # The annotator's Submit must not fail for it.
-        log.info("Webhook %s: %s", body.action[:40], error.sentence)
+        log.info("Webhook %.40r: %s", body.action, error.sentence)
         return jsonify({"status": "ignored", "detail": error.sentence}), 200
     return jsonify({"status": "ok"}), 200
 
@@ -135,8 +144,8 @@ def _project_of_webhook(project: Mapping[str, Any]) -> str:
     # /predict names a project "<id>.<created epoch>", the webhook has the two apart.
     try:
         created = datetime.fromisoformat(str(project["created_at"]))
-        return f"{project['id']}.{int(created.timestamp())}"
-    except (KeyError, ValueError):
+        return _id(f"{project['id']}.{int(created.timestamp())}")
+    except (KeyError, ValueError, OverflowError):
         raise InvalidRequest("The event names no project.") from None
 
 
@@ -195,6 +204,7 @@ def _body(kind: type[_Model]) -> _Model:
         InvalidRequest: it is no JSON object of that shape; the sentence names the field.
     """
     try:
+        _read_whole_body()
         return kind.model_validate(request.get_json())
     except RecursionError:
         raise InvalidRequest("The request's JSON is nested too deeply.") from None
@@ -203,3 +213,23 @@ def _body(kind: type[_Model]) -> _Model:
         place = ".".join(str(part) for part in first["loc"])
         fault = f"{place}: {first['msg']}" if place else "its body must be a JSON object"
         raise InvalidRequest(f"The request cannot be used: {fault}.") from None
+
+
+def _read_whole_body() -> None:
+    """Read the request's body, which `request.get_json` then takes.
+
+    Raises:
+        RequestEntityTooLarge: it is larger than allowed. Werkzeug just cuts a body that does not tell its length.
+        ClientDisconnected: it ended before its end.
+    """
+    try:
+        content = request.get_data()
+    except HTTPException:
+        raise
+    except Exception:  # the server's own errors, over chunks that are none
+        raise ClientDisconnected from None
+    promised = request.content_length
+    if promised is None and len(content) >= current_app.config["MAX_CONTENT_LENGTH"]:
+        raise RequestEntityTooLarge
+    if promised is not None and len(content) < promised:
+        raise ClientDisconnected

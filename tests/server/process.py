@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -47,11 +48,13 @@ class Backend:
         """Everything it has written so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
-    def request(self, method: str, path: str, body: Any = None) -> tuple[http.client.HTTPResponse, bytes]:
-        """The answer over a connection of its own, and its body."""
+    def request(
+        self, method: str, path: str, body: Any = None, more: Mapping[str, str] | None = None
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        """The answer over a connection of its own, and its body; `more` are further headers."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            headers = {"Content-Type": "application/json", "Connection": "close"}
+            headers = {"Content-Type": "application/json", "Connection": "close", **(more or {})}
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = connection.getresponse()
             return response, response.read()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import socket
 import stat
 from base64 import b64encode
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,9 @@ from flask.testing import FlaskClient
 
 from tests.server.bodies import TEXT, batch, press, results, sentence_of, setup, submitted, task, texts, typed
 from tests.server.conftest import KEY, MakeApp
+from tests.server.process import Backend
 from tests.server.test_batch import PROMPTED
-from tests.servers import FakeLLM, error
+from tests.servers import Call, FakeLLM, Reply, error
 
 PATHS = [
     ("GET", "/"),
@@ -66,6 +69,9 @@ def test_health_is_open(make_app: MakeApp) -> None:
         {"Authorization": "Basic " + b64encode(b"no colon").decode()},
         {"Authorization": "Basic " + b64encode(b"\xff\xfe:\xff").decode()},
         {"Authorization": "Digest username=ann"},
+        {"Authorization": 'Digest username="ann", password="pässword"'.encode().decode("latin-1")},
+        {"Authorization": "Basic \xff\xfe"},
+        {"Authorization": ""},
     ],
     ids=lambda headers: str(headers.get("Authorization", "none"))[:20].encode("ascii", "replace").decode(),
 )
@@ -73,6 +79,20 @@ def test_wrong_credentials_are_refused(make_app: MakeApp, llm: FakeLLM, headers:
     response = make_app(**AUTH).test_client().post("/predict", json=typed("Judge."), headers=headers)
     assert response.status_code == 401
     assert llm.calls == []
+
+
+def test_credentials_are_compared_in_constant_time(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(given: bytes, right: bytes) -> bool:
+        compared.append((given, right))
+        return given == right
+
+    client = make_app(**AUTH).test_client()
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    client.get("/status", headers=basic("bob", "wrong"))
+    # The second one is compared although the first is wrong.
+    assert compared == [(b"bob", b"ann"), (b"wrong", "pässword".encode())]
 
 
 def test_right_credentials_are_let_in(make_app: MakeApp) -> None:
@@ -97,6 +117,58 @@ def test_the_status_page_escapes_what_it_shows(client: FlaskClient, llm: FakeLLM
     assert "<script>alert" not in page.get_data(as_text=True)
     assert "<b>4" not in page.get_data(as_text=True)
     assert "unsafe" not in page.headers["Content-Security-Policy"]
+
+
+MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&lt;{{ 7*7 }}{% raw %}"
+
+
+def test_markup_in_every_name_and_sentence_is_text_on_the_page(make_app: MakeApp, llm: FakeLLM) -> None:
+    client = make_app(openai_model=MARKUP, default_prompt="Judge.").test_client()
+    llm.answer = error(400, MARKUP)
+    results(client, batch([task(1), task(2, data={MARKUP: 1})], project=MARKUP))
+    setup(client, extra_params={"model": f"of the project {MARKUP}"}, project=MARKUP)
+    press(client, typed(MARKUP, about=task(3, text=MARKUP), project=MARKUP))
+    response = client.get("/", headers={"Accept": "text/html"})
+    page = response.get_data(as_text=True)
+    assert page.count("&lt;script&gt;") >= 4
+    for harmful in ("<script", "<img", "{{", "49"):
+        assert harmful not in page.replace("&#34;", "").replace("{{ 7*7 }}", "")
+    policy = dict(part.strip().split(" ", 1) for part in response.headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert {"frame-ancestors", "base-uri", "form-action"} <= set(policy)
+    for path in ("/status", "/metrics", "/versions"):
+        assert client.get(path).mimetype in ("application/json", "text/plain")
+
+
+@pytest.mark.parametrize(
+    "name", ["text.__class__", "text.format", "settings", "text.0.__init__", "openai_api_key", "self", "prompt.upper"]
+)
+def test_a_placeholder_reaches_no_attribute_and_no_setting(make_app: MakeApp, llm: FakeLLM, name: str) -> None:
+    client = make_app(use_internal_prompt_template=False).test_client()
+    [shown] = texts(press(client, typed(f"{{{name}}} of {{text}}")))
+    assert f"Nothing fills {{{name}}}" in shown
+    config = TEXT.replace("$text", f"${name}")
+    [shown] = texts(press(make_app().test_client(), typed("Judge.", config=config)))
+    assert f'no field "{name}"' in shown
+    assert llm.calls == []
+
+
+@pytest.mark.parametrize("form", ["{text!r}", "{text:>999999999}", "{text[0]}", "{0}", "{}", "%(text)s", "${text:x}"])
+def test_a_format_is_text(make_app: MakeApp, llm: FakeLLM, form: str) -> None:
+    press(make_app(use_internal_prompt_template=False).test_client(), typed(f"{form} {{text}}"))
+    assert llm.calls[0].prompt.startswith(form)
+
+
+@pytest.mark.parametrize("path", ["x", "../api.py", "%2e%2e/api.py", "..%2fapi.py", ""])
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+def test_no_file_is_served(client: FlaskClient, method: str, path: str) -> None:
+    assert client.open(f"/static/{path}", method=method).status_code in (404, 405)
+
+
+def test_a_file_that_lies_where_the_sdk_serves_files_is_not_served(client: FlaskClient, tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("secret")
+    client.application.static_folder = str(tmp_path)
+    assert client.get("/static/x.txt").status_code == 404
 
 
 @pytest.mark.parametrize("text", ["/etc/passwd", "file:///etc/passwd", "upload/1/x.txt", "/data/upload/1/x.txt"])
@@ -144,6 +216,57 @@ def test_the_database_is_its_owners_alone(make_app: MakeApp, tmp_path: Path) -> 
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
+SECRETS = {
+    "OPENAI_API_KEY": "proxy.key/7+x=1",
+    "LABEL_STUDIO_API_KEY": "token.of.label-studio",
+    "BASIC_AUTH_PASS": "pass=of.ann",
+}
+DATABASE = "postgresql+psycopg://user:pass%40of.db@127.0.0.1:{port}/db"
+
+
+def test_no_secret_is_logged_or_answered_whatever_fails_at_debug(llm: FakeLLM, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    settings = {
+        **SECRETS,
+        "OPENAI_BASE_URL": llm.base_url.replace("http://", "http://someone:pass.in.url@"),
+        "LABEL_STUDIO_URL": "http://127.0.0.1:1",
+        "BASIC_AUTH_USER": "ann",
+        "DATABASE_URL": DATABASE.format(port=port),
+        "DEFAULT_PROMPT": "A secret prompt.",
+        "LOG_LEVEL": "DEBUG",
+        "PREDICT_DEADLINE": "2",
+    }
+    image = TEXT.replace("<Text ", "<Image ")
+    asked = [
+        typed("A secret prompt.", about=task(1, "a secret text")),
+        batch([task(number, "a secret text") for number in range(3)]),
+    ]
+    files = ["/data/upload/1/secret.png", "http://127.0.0.1:1/secret.png", "s3://secret/secret.png"]
+
+    def repeat_what_was_sent(status: int, call: Call) -> Reply:
+        return error(status, " ".join(f"{name}: {value}" for name, value in call.headers.items()))
+
+    with Backend(tmp_path / "log", **settings) as running:
+        known = basic("ann", SECRETS["BASIC_AUTH_PASS"])
+        told = b""
+        for status in (200, 400, 401, 429, 500):
+            llm.answer = partial(repeat_what_was_sent, status)
+            told += b"".join(running.request("POST", "/predict", body, known)[1] for body in asked)
+        for address in files:
+            body = typed("A secret prompt.", about=task(2, address), config=image)
+            told += running.request("POST", "/predict", body, known)[1]
+        for path in ("/status", "/metrics", "/versions", "/health", "/"):
+            told += running.request("GET", path, None, known)[1]
+        assert running.request("GET", "/status", None, basic("ann", "secret guess"))[0].status == 401
+        log = running.log
+    for secret in (*SECRETS.values(), "pass.in.url", "pass@of.db", "pass%40of.db", "creators-token"):
+        assert secret not in log
+        assert secret.encode() not in told
+    assert "secret" not in log
+    assert "Traceback" not in log + told.decode()
+
+
 def test_the_creators_token_of_setup_is_not_kept(client: FlaskClient, tmp_path: Path) -> None:
     setup(client)
     press(client, typed("Judge."))
@@ -155,6 +278,12 @@ def test_a_reason_phrase_keeps_to_the_sentence(client: FlaskClient) -> None:
     response = setup(client, "<View>\r\nSet-Cookie: a=b")
     assert response.status_code == 400
     assert "Set-Cookie" not in response.headers
+
+
+def test_the_journals_of_the_database_are_its_owners_too(make_app: MakeApp, tmp_path: Path) -> None:
+    results(make_app(**PROMPTED).test_client(), batch([task(1)]))
+    modes = {path.suffix: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data").iterdir()}
+    assert modes == {".db": 0o600, ".db-wal": 0o600, ".db-shm": 0o600}
 
 
 @pytest.mark.parametrize("reply", ["⚠ The model refused.", "⚠"])

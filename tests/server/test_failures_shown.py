@@ -9,6 +9,7 @@ from label_studio_sdk.label_interface import LabelInterface
 from tests.server.bodies import (
     ONLY_CHOICES,
     TEXT,
+    Json,
     batch,
     interactive,
     press,
@@ -175,3 +176,29 @@ def test_connecting_says_the_missing_key_too(make_app: MakeApp) -> None:
     response = setup(make_app(openai_api_key=None).test_client())
     assert response.status_code == 503
     assert sentence_of(response).startswith("OPENAI_API_KEY is not set")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "fragment"),
+    [
+        ("/predict", batch([task()], "<View/>"), "no prompt field"),
+        ("/setup", {"project": "4.1", "schema": "<View/>"}, "no prompt field"),
+        ("/predict", {"tasks": 5}, "cannot be used"),
+    ],
+    ids=["prediction", "connecting", "shape"],
+)
+def test_the_operator_finds_what_was_refused_in_the_log(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, path: str, body: Json, fragment: str
+) -> None:
+    client.post(path, json=body)
+    [message] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert path in message
+    assert fragment in message
+
+
+def test_a_stranger_on_the_port_fills_no_log_of_warnings(make_app: MakeApp, caplog: pytest.LogCaptureFixture) -> None:
+    client = make_app(basic_auth_user="ann", basic_auth_pass="x").test_client()
+    client.get("/status")
+    client.get("/health/nope\nforged")
+    client.delete("/health")
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []

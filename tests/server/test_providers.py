@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,8 +29,8 @@ def completion(message: dict[str, Any] | None, finish_reason: str = "stop") -> R
     return Reply(body=json.dumps({"id": "1", "object": "chat.completion", "choices": [choice]}).encode())
 
 
-def body(content: bytes, content_type: str = "application/json") -> Reply:
-    return Reply(body=content, headers={"Content-Type": content_type})
+def body(content: bytes, content_type: str = "application/json", status: int = 200) -> Reply:
+    return Reply(status=status, body=content, headers={"Content-Type": content_type})
 
 
 TOOL_CALL = {"id": "1", "type": "function", "function": {"name": "label", "arguments": "{}"}}
@@ -69,6 +71,15 @@ EVERYBODYS: dict[str, tuple[Reply, list[str]]] = {
     "404": (error(404, "The model does not exist", code="model_not_found"), ["(404)", "OPENAI_MODEL"]),
     "404 without JSON": (Reply(status=404, body=b"<html>nginx</html>"), ["(404)", "OPENAI_BASE_URL"]),
     "no quota": (error(429, "You exceeded your quota", code="insufficient_quota"), ["quota", "billing"]),
+    "no quota, named by its type": (
+        body(b'{"error": {"message": "x", "type": "insufficient_quota"}}', status=429),
+        ["quota", "billing"],
+    ),
+    "no balance": (error(402, "Insufficient Balance"), ["(402)", "quota", "billing"]),
+    "a wrong key as Gemini says it": (
+        body(b'[{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key."}}]', status=400),
+        ["rejected the API key (400)", "OPENAI_API_KEY"],
+    ),
 }
 
 # Worth another call.
@@ -208,6 +219,48 @@ def test_the_log_holds_the_providers_request_id_for_its_support(
         "llm_interactive",
         "llm_interactive",
     ]
+
+
+def test_the_log_holds_the_request_id_of_a_reply_without_text_too(
+    make_app: MakeApp, llm: FakeLLM, caplog: pytest.LogCaptureFixture
+) -> None:
+    withheld = completion({"role": "assistant", "content": None}, "content_filter")
+    llm.answer = replace(withheld, headers={"x-request-id": "req_4712"})
+    assert "content filter" in shown(make_app)
+    assert "content filter" in "".join(line for line in caplog.messages if "req_4712" in line)
+
+
+ODD_KEYS = ["proxy.key/7+x=1", "EMPTY-but-secret", "a" * 200]
+
+
+@pytest.mark.parametrize("key", ODD_KEYS, ids=lambda key: key[:20])
+@pytest.mark.parametrize("status", [400, 422, 500])
+def test_a_key_of_any_form_that_the_provider_repeats_is_neither_shown_nor_logged(
+    make_app: MakeApp, llm: FakeLLM, caplog: pytest.LogCaptureFixture, key: str, status: int
+) -> None:
+    caplog.set_level("DEBUG", "llm_interactive")
+    half = len(key) // 2
+    client = make_app(openai_api_key=key, **SHORT).test_client()
+    for message in (f"The key {key} is bad", f"The key {key[:half]}\n  {key[half:]} is bad"):
+        for answer in (
+            error(status, message),
+            Reply(status=status, body=message.encode()),
+            Reply(status=status, body=json.dumps({"detail": {"authorization": f"Bearer {key}"}}).encode()),
+        ):
+            llm.answer = answer
+            [sentence] = texts(press(client, typed("Judge.")))
+            for told in (sentence, caplog.text, client.get("/status").get_data(as_text=True)):
+                assert key not in told
+                assert key[half:] not in told
+
+
+@pytest.mark.parametrize("word", [".", "*", "image", "maximum ", "sk-", "ä\n"], ids=repr)
+def test_a_long_message_of_the_provider_holds_nobody_up(make_app: MakeApp, llm: FakeLLM, word: str) -> None:
+    llm.answer = error(400, word * (2_000_000 // len(word)))
+    started = time.monotonic()
+    sentence = shown(make_app)
+    assert time.monotonic() - started < 5
+    assert len(sentence) < 300
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -22,9 +23,11 @@ from tests.server.bodies import (
     setup,
     submitted,
     task,
+    tasks,
     texts,
     texts_region,
     typed,
+    version,
 )
 from tests.server.conftest import MakeApp
 from tests.server.test_batch import PROMPTED
@@ -105,12 +108,19 @@ UNUSABLE: dict[str, Json] = {
     "context a text": _changed(params={"context": "x"}),
     "project a list": _changed(project=[1]),
     "project an object": _changed(project={}),
+    "project a truth": _changed(project=True),
+    "project a fraction": _changed(project=4.5),
+    "project infinite": _changed(project=float("inf")),
+    "label_config a truth": _changed(label_config=True),
+    "label_config NaN": _changed(label_config=float("nan")),
+    "context too deep": _changed(params={"context": {"result": "deep"}}),
 }
 
 
 @pytest.mark.parametrize("body", UNUSABLE.values(), ids=UNUSABLE.keys())
 def test_a_prediction_of_an_unusable_shape_is_refused_with_one_sentence(client: FlaskClient, body: Json) -> None:
-    response = client.post("/predict", json=body)
+    text = json.dumps(body).replace('"deep"', "[" * 5000 + "]" * 5000)
+    response = client.post("/predict", data=text, content_type="application/json")
     assert 400 <= response.status_code < 500
     assert sentence_of(response)
 
@@ -227,6 +237,68 @@ def test_an_odd_reply_is_given_and_kept(make_app: MakeApp, llm: FakeLLM, reply: 
     assert press(client, typed("Judge.", about=task(1)))["result"]
 
 
+def test_tasks_of_the_same_id_are_answered_each_for_itself(client: FlaskClient, shared_llm: FakeLLM) -> None:
+    shared_llm.answer = lambda call: call.prompt.split("\n")[0]
+    entries = results(client, batch([task(1, "first"), task(1, "second"), task(1, "first")]))
+    shared_llm.answer = "OK"
+    assert [texts(entry)[0].split()[-1] for entry in entries] == ["first", "second", "first"]
+
+
+def test_of_two_keys_of_the_same_name_the_last_holds(client: FlaskClient) -> None:
+    twice = json.dumps(batch([task(1)]))[:-1] + ', "tasks": [], "tasks": ' + json.dumps(tasks(2)) + "}"
+    response = client.post("/predict", data=twice, content_type="application/json")
+    assert len(response.get_json()["results"]) == 2
+
+
+@pytest.mark.parametrize("depth", [100, 500, 900, 960, 1000, 5000])
+def test_deep_data_in_a_placeholder_is_sent_or_refused(client: FlaskClient, depth: int) -> None:
+    setup(client, extra_params={"template": "{prompt} {deep} {text}", "prompt": "Judge."}, project="deep.1")
+    for body in (batch([_deep(), task(2)], project="deep.1"), typed("Judge.", about=_deep(), project="deep.1")):
+        text = json.dumps(body).replace('"deep!"', "[" * depth + "]" * depth)
+        response = client.post("/predict", data=text, content_type="application/json")
+        assert response.status_code in (200, 400)
+        if response.status_code == 400:
+            assert "too deeply" in sentence_of(response)
+
+
+def _deep() -> Json:
+    return task(1, data={"text": "t", "deep": "deep!"})
+
+
+def test_projects_and_configs_at_once_keep_their_own(
+    make_app: MakeApp, llm: FakeLLM, threads: ThreadPoolExecutor
+) -> None:
+    app = make_app()
+    llm.answer = lambda call: call.prompt.split("Task Directive: ")[-1]
+
+    def use(project: int) -> None:
+        client = app.test_client()
+        config = TEXT.replace('"response"', f'"response{project}"')
+        for turn in range(15):
+            prompt = f"prompt {project}, turn {turn}"
+            entry = press(client, typed(prompt, config=config, project=f"{project}.1"))
+            assert texts(entry, f"response{project}") == [prompt]
+            [entry] = results(client, batch([task(100 + turn)], config, f"{project}.1"))
+            assert texts(entry, f"response{project}") == [prompt]
+            assert entry["model_version"] == version(client, config, f"{project}.1")
+
+    for used in [threads.submit(use, project) for project in range(4)]:
+        used.result()
+
+
+@pytest.mark.parametrize("action", ["X\nERROR forged", "\r\nERROR forged", "\x1b[31mERROR forged"], ids=ascii)
+def test_a_name_makes_no_line_of_its_own_in_the_log(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, action: str
+) -> None:
+    caplog.set_level("INFO", "llm_interactive")
+    client.post("/webhook", json={"action": action, "project": {}})
+    client.post("/webhook", json={**submitted("x"), "project": {"id": action, "created_at": "2026-11-22"}})
+    client.post("/predict", json=batch([task(1, data={})], project=action))
+    client.post("/predict", json=typed("Judge.", about=task(1, data={}), project=action))
+    assert len(caplog.messages) >= 3
+    assert not [message for message in caplog.messages if not message.isprintable()]
+
+
 def test_a_huge_config_is_taken(client: FlaskClient) -> None:
     many = "".join(f'<Choice value="choice {number}"/>' for number in range(2000))
     config = TEXT.replace('<Choice value="Sarcastic"/>', many)
@@ -243,7 +315,12 @@ def test_a_body_above_the_limit_is_refused(make_app: MakeApp) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
 @pytest.mark.parametrize(
-    "path", ["/nope", "/predict", "/setup", "/webhook", "/health", "/train", "/is_training", "/%00"]
+    "path",
+    [
+        *("/", "/nope", "/predict", "/setup", "/webhook", "/versions", "/health", "/status", "/metrics"),
+        *("/train", "/is_training", "/static/", "/static/x", "/static/../api.py", "/%00", "/" + "a" * 100_000),
+    ],
+    ids=lambda path: path[:20],
 )
 def test_no_method_on_any_path_is_an_error_of_the_server(client: FlaskClient, method: str, path: str) -> None:
     response = client.open(path, method=method)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from llm_interactive.settings import ProjectParams, Settings
 from tests.server.bodies import (
     CHAT,
     ONLY_CHOICES,
@@ -85,6 +87,77 @@ def test_an_unusable_config_is_an_error_that_says_what_to_add(
     assert fragment in sentence
     assert "root:" not in sentence
     assert len(sentence) < 300
+
+
+def _with_attributes(count: int) -> str:
+    return TEXT.replace("<Text ", "<Text " + " ".join(f'a{number}="1"' for number in range(count)) + " ")
+
+
+HOSTILE: dict[str, str] = {
+    "10 MB of choices": TEXT.replace("</Choices>", '<Choice value="x"/>' * 500_000 + "</Choices>"),
+    "10 MB of text": TEXT.replace("</View>", "x" * 10_000_000 + "</View>"),
+    "10 MB of opened tags": "<" * 10_000_000,
+    "a tag of 100,000 attributes": _with_attributes(100_000),
+    "a hundred thousand deep": "<View>" * 100_000 + "</View>" * 100_000,
+    "three hundred deep": TEXT.replace("</View>", "<View>" * 300 + "</View>" * 300 + "</View>"),
+    "one entity many times": f'<!DOCTYPE v [<!ENTITY a "{"a" * 50_000}">]><View>{"&a;" * 30_000}</View>',
+    "one entity many times in an attribute": (
+        f'<!DOCTYPE v [<!ENTITY a "{"a" * 50_000}">]><View><Header value="{"&a;" * 30_000}"/></View>'
+    ),
+    "entities in entities": LAUGHS,
+    "a file as entity": EXTERNAL,
+    "a file as document type": '<!DOCTYPE View SYSTEM "/etc/passwd">' + TEXT,
+    "a parameter entity": '<!DOCTYPE View [<!ENTITY % x SYSTEM "file:///etc/passwd"> %x;]>' + TEXT,
+    "an entity that is none": TEXT.replace("</View>", "&nope;</View>"),
+    "a namespace for all": TEXT.replace("<View>", '<View xmlns="http://x/y">'),
+    "a prefix of no namespace": TEXT.replace("<View>", "<View><a:b/>"),
+    "two documents": TEXT + TEXT,
+    "a character that is none": TEXT.replace("Sarcastic", "&#0;"),
+    "a control character": TEXT.replace("Sarcastic", "\x01"),
+    "HTML": "<!DOCTYPE html><html></html>",
+    "JSON": '{"View": {}}',
+    "tags without names": "<View><TextArea/><Text/><Choices/></View>",
+    "a prompt about itself": TEXT.replace('toName="text"/>', 'toName="prompt"/>'),
+}
+
+
+@pytest.mark.parametrize("config", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_config_is_refused_soon_and_saves_nothing(shared_client: FlaskClient, config: str) -> None:
+    version(shared_client)
+    before = shared_client.get("/versions").get_json()
+    started = time.monotonic()
+    response = setup(shared_client, config, extra_params={"model": "other"})
+    predicted = shared_client.post("/predict", json=typed("Other.", config=config))
+    hooked = shared_client.post("/webhook", json=submitted("Other.", config=config))
+    assert time.monotonic() - started < 3
+    assert (response.status_code, predicted.status_code, hooked.status_code) == (400, 400, 200)
+    assert hooked.get_json()["status"] == "ignored"
+    assert len(sentence_of(response)) < 300
+    assert "root:" not in sentence_of(response)
+    assert shared_client.get("/versions").get_json() == before
+    assert version(shared_client).startswith("gpt-3.5-turbo/")
+
+
+USUAL: dict[str, str] = {
+    "a declaration": '<?xml version="1.0"?>' + TEXT,
+    "a declared encoding": '<?xml version="1.0" encoding="UTF-8"?>\n' + TEXT,
+    "a byte order mark": '\ufeff<?xml version="1.0" encoding="utf-8"?>' + TEXT,
+    "a style sheet": '<?xml-stylesheet href="http://127.0.0.1:1/x.xsl" type="text/xsl"?>' + TEXT,
+    "an instruction and a comment": TEXT.replace("<Choice ", "<!-- c --><?php evil ?><Choice ", 1),
+    "an XInclude": TEXT.replace(
+        "<View>", '<View xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="file:///etc/passwd"/>'
+    ),
+    "a foreign attribute": TEXT.replace("<Text ", '<Text xmlns:a="u" a:name="other" '),
+    "1 MB of choices": TEXT.replace("</Choices>", '<Choice value="x"/>' * 50_000 + "</Choices>"),
+    "many attributes": _with_attributes(900),
+}
+
+
+@pytest.mark.parametrize("config", USUAL.values(), ids=USUAL.keys())
+def test_a_config_that_label_studio_takes_is_taken(shared_client: FlaskClient, config: str) -> None:
+    assert setup(shared_client, config).status_code == 200
+    shown = texts(press(shared_client, typed("Judge.", config=config)))
+    assert shown == ["OK"]
 
 
 @pytest.mark.parametrize(
@@ -198,6 +271,7 @@ def test_a_choice_that_is_not_allowed_is_refused_and_changes_nothing(
     response = setup(shared_client, extra_params=extra_params)
     assert response.status_code == 400
     assert "xtra params" in sentence_of(response)
+    assert setup(shared_client).get_json()["model_version"] == before
     press(shared_client, typed("Judge."))
     assert shared_llm.calls[-1].json["model"] == "gpt-3.5-turbo"
     assert before.startswith("gpt-3.5-turbo/")
@@ -211,7 +285,11 @@ def test_a_project_cannot_move_address_or_key(make_app: MakeApp, llm: FakeLLM, p
         names = ["openai_base_url", "base_url", "api_base", "endpoint", "ollama_endpoint", "azure_resource_endpoint"]
         addresses = {written: thief.base_url for name in names for written in (name, name.upper())}
         keys = {"api_key": "x", "openai_api_key": "x", "OPENAI_API_KEY": "x", "openai_provider": "openai"}
-        setup(client, extra_params={**addresses, **keys, "label_studio_url": thief.base_url})
+        others = {"label_studio_url": thief.base_url, "media_hosts": ["*"], "database_url": "sqlite:///stolen.db"}
+        every = {name: thief.base_url for name in Settings.model_fields if name not in ProjectParams.model_fields}
+        headers = {"extra_headers": {"Host": "thief"}, "extra_body": {"base_url": thief.base_url}}
+        nested = {"openai": dict(addresses), "settings": dict(addresses), "__class__": {"base_url": thief.base_url}}
+        setup(client, extra_params={**every, **addresses, **keys, **others, **headers, **nested})
         assert texts(press(client, typed("Judge."))) == ["OK"]
         assert thief.calls == []
     [call] = llm.calls

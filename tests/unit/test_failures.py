@@ -62,6 +62,8 @@ def error(message: str, code: str | None = None) -> dict[str, Any]:
         (answered(404, error("No such model", "model_not_found")), AccountError, ["404", "OPENAI_MODEL"]),
         (answered(404, b"<html>not found</html>"), AccountError, ["404", "OPENAI_BASE_URL"]),
         (answered(429, error("Quota", "insufficient_quota")), AccountError, ["quota", "429", "billing"]),
+        (answered(402, error("Insufficient Balance")), AccountError, ["quota", "402", "billing"]),
+        (answered(400, [{"error": {"message": "API key not valid."}}]), AccountError, ["API key", "400"]),
         (answered(429, error("Slow down", "rate_limit_exceeded")), RateLimitError, ["429", "Try again"]),
         (answered(429, b"slow down"), RateLimitError, ["429"]),
         (answered(408, error("Timeout")), TransientLLMError, ["408"]),
@@ -134,6 +136,14 @@ def test_no_sentence_holds_a_part_of_a_key(status: int, message: str, secret: st
     assert secret not in translate(answered(status, error(message)), OPENAI).sentence
 
 
+def test_a_key_too_short_to_be_one_is_left_in_the_words() -> None:
+    client = openai.OpenAI(api_key="any", base_url="http://llm.test/v1", max_retries=0, http_client=CLIENT._client)
+    WIRE.outcome = httpx2.Response(400, json=error("many words"))
+    with pytest.raises(openai.OpenAIError) as caught:
+        client.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hi"}])
+    assert "many words" in translate(caught.value, OPENAI).sentence
+
+
 @pytest.mark.parametrize("status", STATUSES)
 def test_every_sentence_is_one_short_line(status: int) -> None:
     sentence = translate(answered(status, error("first line\nsecond line " + "x" * 5000)), OPENAI).sentence
@@ -160,6 +170,10 @@ def test_the_providers_id_of_the_request_is_kept_for_the_log() -> None:
         ({"Retry-After": "0.5"}, 0.5),
         ({"Retry-After-Ms": "1500"}, 1.5),
         ({"Retry-After-Ms": "1500", "Retry-After": "2"}, 1.5),
+        ({"Retry-After": "Sun, 22 Nov 2026 10:00:07 GMT", "Date": "Sun, 22 Nov 2026 10:00:00 GMT"}, 7.0),
+        ({"Retry-After": "Sun, 22 Nov 2026 10:00:00 GMT", "Date": "Sun, 22 Nov 2026 10:00:07 GMT"}, 0.0),
+        ({"Retry-After": "Sun, 22 Nov 2026 10:00:07 GMT", "Date": "yesterday"}, None),
+        ({"Retry-After": "Sun, 22 Nov 2026 10:00:07 -0000", "Date": "Sun, 22 Nov 2026 10:00:00 GMT"}, None),
         ({"Retry-After": "-3"}, None),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "inf"}, None),

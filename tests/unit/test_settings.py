@@ -324,3 +324,34 @@ def test_extra_params_that_are_not_allowed_are_told_in_one_line(extra: object) -
         ProjectParams.parse(extra)
     assert caught.value.sentence.startswith("Extra params")
     assert "\n" not in caught.value.sentence
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql+psycopg://ann:pass@word@host/db",
+        "postgresql+psycopg://ann:p@ss@w@rd@host:5432/db",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+    ],
+)
+def test_a_database_address_that_means_another_than_it_seems_to_is_refused_untold(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    message = wrong_setting(monkeypatch, "DATABASE_URL", address)
+    assert message.startswith("DATABASE_URL is not allowed")
+    assert "word" not in message
+    assert "ss@" not in message
+
+
+def test_a_password_may_hold_any_character_in_its_written_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://ann:p%40ss%2Fw@host/db")
+    assert Settings.from_environment().sqlalchemy_url.endswith("@host/db")
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_BASE_URL", "LABEL_STUDIO_URL", "OLLAMA_ENDPOINT"])
+def test_a_password_in_a_wrong_address_is_not_told(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    message = wrong_setting(monkeypatch, variable, "ftp://ann:secret@host/v1")
+    assert "//…@host/v1" in message
+    assert "secret" not in message
