@@ -26,7 +26,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 2.5
+_PATIENCE = 2.0
 """Seconds that anybody waits for one answer of the database; Label Studio gives /setup 3."""
 
 _REST_SECONDS = 5.0
@@ -34,7 +34,7 @@ _REST_SECONDS = 5.0
 
 _GROUP = 500
 _SWEEP_SECONDS = 600
-_MOST_WAITING = 100_000
+_MOST_WAITING = 100_000  # a database that is away for so long loses what comes then
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 _SCHEMA_LOCK = 7_305_090
 
@@ -69,6 +69,7 @@ class Database:
         self._swept = time.monotonic()
         self._failures: dict[str, str] = {}
         self._ready = False
+        self._rests_until = 0.0
         self._waiting: deque[_Write] = deque()
         self._urgent = False
         self._is_back = False
@@ -85,12 +86,17 @@ class Database:
 
     def rows(self, statement: sa.Executable, **values: Any) -> Rows:
         """What `statement` finds with `values` for its parameters; nothing if the database fails."""
+        started = time.monotonic()
+        if started < self._rests_until:
+            return []
         try:
             self._prepare()
             with self._engine.connect() as connection:
                 found: Rows = connection.execute(statement, values).all()
         except (sa.exc.SQLAlchemyError, OSError, ValueError) as error:
             self._failed("read", error)
+            if time.monotonic() - started > 1:
+                self._rests_until = time.monotonic() + _REST_SECONDS
             return []
         self._failures.pop("read", None)
         if self._failures:
@@ -114,14 +120,13 @@ class Database:
             if self._closed or not any(changes.values()):
                 return
             if len(self._waiting) >= _MOST_WAITING:
-                log.warning("The database has been away for too long: a write is lost")
                 return
             self._waiting.append(write)
             if not wait:
                 return
             self._urgent = True
             self._changed.notify_all()
-        if "write" not in self._failures:
+        if "write" not in self._failures and time.monotonic() >= self._rests_until:
             with suppress(NotDone):
                 write.done.result(_PATIENCE)
 
@@ -174,7 +179,8 @@ class Database:
                 return all(self._written([write]) for write in group)
             log.warning("A write is lost: the database does not take it")
         else:
-            self._failures.pop("write", None)
+            self._failures.clear()
+            self._rests_until = 0.0
         return True
 
     def _commit(self, group: Sequence[_Write]) -> None:
@@ -204,7 +210,7 @@ class Database:
 
     def _failed(self, access: str, error: Exception) -> None:
         cause = " ".join(str(getattr(error, "orig", None) or error).split())[:200]
-        if cause != self._failures.get(access):
+        if cause not in self._failures.values():
             log.warning("The database failed, predictions go on without it: %s", cause)
         self._failures[access] = cause
 
@@ -251,6 +257,7 @@ def _private_file(name: str) -> None:
     path = Path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    path.chmod(0o600)
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:
@@ -280,6 +287,6 @@ def _postgresql(url: sa.URL) -> sa.Engine:
     def _connect(_: Any, __: Any, arguments: Any, options: Any) -> Any:
         if time.monotonic() < gave_up + _REST_SECONDS:
             raise psycopg.OperationalError("the database does not answer")
-        return BoundedConnection.connect(*arguments, **options, connect_timeout=2)
+        return BoundedConnection.connect(*arguments, **{"connect_timeout": 2, **options})
 
     return engine

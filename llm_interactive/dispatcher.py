@@ -38,7 +38,8 @@ MAX_TRIES = 6
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 20.0
 _LOOK_AGAIN = 0.25
-_SHARE, _AT_WORK = 8, 60.0
+_TOO_SHORT = 0.3  # for another try: it would only hide why the last one failed
+_SHARE, _AT_WORK = 32, 30.0
 
 Ask = Callable[[float], Reply]
 """A call: takes the seconds it may last, gives the reply or raises a BackendError."""
@@ -188,7 +189,7 @@ class Dispatcher:
         return None
 
     def _batch_may_call(self, now: float) -> bool:
-        # While people are at work, some threads are theirs: their calls need not wait for a batch's to end.
+        # While people are at work, one of 32 threads is theirs: a call need not wait for a batch's to end.
         kept = self._max_threads // _SHARE if now < self._annotated + _AT_WORK else 0
         return bool(self._batches) and self._batch_calls < self._max_threads - kept
 
@@ -226,7 +227,7 @@ class Dispatcher:
 
     def _make(self, call: _Call) -> None:
         left = call.ends - time.monotonic()
-        if call.queue.broken or left <= 0:
+        if call.queue.broken or left <= (_TOO_SHORT if call.last_error else 0):
             self._finish(
                 call, call.queue.broken or call.last_error or DeadlineError("The model did not reply in time.")
             )

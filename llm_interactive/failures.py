@@ -73,11 +73,11 @@ def translate(error: Exception, provider: Provider, *, with_images: bool = False
     return no_completion(provider)
 
 
-def no_completion(provider: Provider) -> TransientLLMError:
+def no_completion(provider: Provider, request_id: str | None = None) -> TransientLLMError:
     """The error for an answer that is no chat completion: HTML with status 200, JSON of another shape."""
-    return TransientLLMError(
-        f"{provider.name} answered with something that is not a chat completion. Check {provider.address}."
-    )
+    sentence = f"{provider.name} answered with something that is not a chat completion. Check {provider.address}."
+    log.warning("%s (request id %s)", sentence, request_id or "not given")
+    return TransientLLMError(sentence, request_id=request_id)
 
 
 def truncated(completion: ChatCompletion, provider: Provider) -> str:

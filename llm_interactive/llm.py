@@ -8,7 +8,6 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,6 +18,7 @@ import openai
 from openai.types.chat import ChatCompletion, ChatCompletionMessage
 from openai.types.chat.chat_completion import Choice
 
+from llm_interactive.connections import ending_at, timed_client
 from llm_interactive.content import Messages
 from llm_interactive.errors import LLMError, RejectedError
 from llm_interactive.failures import Provider, no_completion, translate, truncated
@@ -134,12 +134,13 @@ class ChatClient:
             parameters = self._parameters(request, n)
             try:
                 # chat.completions.create posts the same, after a walk through all messages: ours are JSON already.
-                answer = self._client.post(
-                    "/chat/completions",
-                    cast_to=ChatCompletion,
-                    body={"model": request.model, "messages": request.messages, **parameters},
-                    options={"timeout": max(0.001, give_up - time.monotonic())},
-                )
+                with ending_at(give_up):
+                    answer = self._client.post(
+                        "/chat/completions",
+                        cast_to=ChatCompletion,
+                        body={"model": request.model, "messages": request.messages, **parameters},
+                        options={"timeout": max(0.001, give_up - time.monotonic())},
+                    )
                 return _checked(answer, self.provider)
             except openai.BadRequestError as error:
                 if not self._refuses(request.model, error, parameters):
@@ -176,41 +177,10 @@ class ChatClient:
     def _client(self) -> openai.OpenAI:
         settings = self._settings
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "unused"
-        http = httpx2.Client(
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=settings.max_concurrency + 8),
-            event_hooks={"request": [_start_clock], "response": [_bound_body]},
-            # A redirect would carry the key to an address that the operator did not name.
-            follow_redirects=False,
-        )
+        http = timed_client(settings.max_concurrency + 8)
         if settings.openai_provider == "azure":
             return _azure(settings, key, http)
         return openai.OpenAI(api_key=key, base_url=self._base_url, max_retries=0, http_client=http)
-
-
-def _start_clock(request: httpx2.Request) -> None:
-    seconds = request.extensions.get("timeout", {}).get("read")
-    request.extensions["give_up"] = time.monotonic() + seconds if seconds else float("inf")
-
-
-def _bound_body(response: httpx2.Response) -> None:
-    # The read timeout starts anew with every byte; a whole attempt must end by it.
-    if isinstance(response.stream, httpx2.SyncByteStream):
-        response.stream = _BoundedStream(response.stream, response.request.extensions["give_up"])
-
-
-class _BoundedStream(httpx2.SyncByteStream):
-    def __init__(self, inner: httpx2.SyncByteStream, give_up: float) -> None:
-        self._inner = inner
-        self._give_up = give_up
-
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._inner:
-            if time.monotonic() > self._give_up:
-                raise httpx2.ReadTimeout("the answer came too slowly")
-            yield chunk
-
-    def close(self) -> None:
-        self._inner.close()
 
 
 def _count(usage: Any, name: str) -> int:
@@ -240,7 +210,7 @@ def _checked(answer: Any, provider: Provider) -> ChatCompletion:
     # The SDK does not validate: HTML with status 200 arrives as str, foreign JSON with choices=None.
     choices = answer.choices if isinstance(answer, ChatCompletion) else None
     if not isinstance(choices, list) or not all(_is_choice(choice) for choice in choices):
-        raise no_completion(provider)
+        raise no_completion(provider, getattr(answer, "_request_id", None))
     completion: ChatCompletion = answer
     return completion
 
@@ -253,10 +223,16 @@ def _texts(completion: ChatCompletion, provider: Provider) -> list[str]:
     """The texts of a completion's choices, without the model's reasoning."""
     texts: list[str] = []
     for choice in completion.choices:
-        content = choice.message.content if choice.message else None
-        if not isinstance(content, str) or not content.strip():
+        content = _text(choice.message.content if choice.message else None)
+        if not content.strip():
             continue
         texts.append(_REASONING.sub("", content, count=1).strip() or content.strip())
     if not texts:
-        raise RejectedError(truncated(completion, provider))
+        raise RejectedError(truncated(completion, provider), request_id=completion._request_id)
     return texts
+
+
+def _text(content: Any) -> str:
+    """The text of a message's content; some servers send it in parts, as they take it."""
+    parts = content if isinstance(content, list) else [{"text": content}]
+    return "".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))

@@ -27,6 +27,7 @@ from llm_interactive.tables import (
 _READ_CHUNK = 500
 _ANSWERED_DAYS = 30
 _PROCESS_SECONDS = 3600
+_MOST_UNWRITTEN = 20_000
 _MAX_REPLIES = 1_000_000
 _REPLIES_PER_TASK = 50
 _VERSIONS_SHOWN = 100
@@ -88,6 +89,7 @@ class Store:
         """Open the database at `url`; keep replies for `reply_ttl` hours."""
         self._reply_seconds = reply_ttl * 3600
         self._last_prompts: dict[str, str] = {}
+        self._unwritten: dict[str, Reply] = {}
         self.database = Database(url, metadata, self._sweep)
 
     @property
@@ -132,17 +134,26 @@ class Store:
         """The replies that were paid for under `keys` and are not older than the time to live."""
         if not self._reply_seconds:
             return {}
-        found = self._rows_of(_replies, keys, oldest=time.time() - self._reply_seconds)
-        return {row.key: Reply(**{**row.reply, "texts": tuple(row.reply["texts"])}) for row in found}
+        wanted = list(keys)
+        rows = self._rows_of(_replies, wanted, oldest=time.time() - self._reply_seconds)
+        found = {row.key: Reply(**{**row.reply, "texts": tuple(row.reply["texts"])}) for row in rows}
+        unwritten = self._unwritten
+        return found | {key: unwritten[key] for key in wanted if key in unwritten}
 
     def save_reply(self, key: str, reply: Reply, *, wait: bool = True) -> None:
         """Keep a paid reply under `key`; returns when it is committed.
 
         Without `wait` it is committed together with the next write that somebody waits for.
         """
-        if self._reply_seconds:
-            row = {"key": key, "reply": {**asdict(reply), "texts": list(reply.texts)}, "created_at": time.time()}
-            self.database.write({replies: [row]}, wait=wait)
+        if not self._reply_seconds:
+            return
+        row = {"key": key, "reply": {**asdict(reply), "texts": list(reply.texts)}, "created_at": time.time()}
+        self.database.write({replies: [row]}, wait=wait)
+        if not self.failure:
+            self._unwritten = {}
+        elif len(self._unwritten) < _MOST_UNWRITTEN:
+            # It is paid for, and the database will have it only when it is back.
+            self._unwritten[key] = reply
 
     def answered(self, project: str, tasks: Iterable[str]) -> dict[str, Answered]:
         """The last answer to each of `tasks` that has one."""

@@ -9,11 +9,11 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
 
 import httpcore2
 
+from llm_interactive.connections import TimedStream, time_left
 from llm_interactive.errors import TaskDataError
 from llm_interactive.media.addresses import Address, Places
 from llm_interactive.media.proxies import Proxy
@@ -198,44 +198,12 @@ class _TimedBackend(httpcore2.NetworkBackend):
         failure: Exception = httpcore2.ConnectError("no address")
         for ip in self._resolve(host, port):
             try:
-                stream = self._inner.connect_tcp(ip, port, _left(self._give_up), local_address, socket_options)
+                stream = self._inner.connect_tcp(ip, port, time_left(self._give_up), local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
             else:
-                return _TimedStream(stream, self._give_up)
+                return TimedStream(stream, partial(time_left, self._give_up))
         raise failure
-
-
-class _TimedStream(httpcore2.NetworkStream):
-    # httpcore's timeouts start anew with every read; here all of them together end at `give_up`.
-    def __init__(self, inner: httpcore2.NetworkStream, give_up: float) -> None:
-        self._inner = inner
-        self._give_up = give_up
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, _left(self._give_up))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, _left(self._give_up))
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore2.NetworkStream:
-        stream = self._inner.start_tls(ssl_context, server_hostname, _left(self._give_up))
-        return _TimedStream(stream, self._give_up)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-
-def _left(give_up: float) -> float:
-    left = give_up - time.monotonic()
-    if left <= 0:
-        raise httpcore2.ReadTimeout
-    return left
 
 
 def _unpacked(chunks: Iterable[bytes], encoding: str, max_bytes: int) -> Iterable[bytes]:

@@ -219,7 +219,7 @@ def test_a_database_that_goes_away_in_the_middle_of_a_batch_costs_no_task(
     llm.answer = Reply(texts=["OK"], hang=True)
     with ThreadPoolExecutor(1) as pool:
         under_way = pool.submit(replicas[0].results, batch(own_tasks(60, "in the middle"), project="15.1"))
-        llm.wait_for_calls(32)
+        llm.wait_for_calls(31)
         with server.stopped():
             llm.release()
             assert all(texts(entry) == ["OK"] for entry in under_way.result())

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
 from tests.server.bodies import batch, press, results, tasks, texts, typed
 from tests.server.conftest import KEY, MakeApp
 from tests.server.test_batch import PROMPTED
-from tests.servers import Call, FakeLLM, FixedAnswer, error
+from tests.servers import Call, FakeLLM, FixedAnswer, Reply, error
 
 
 def azure(llm: FakeLLM, path: str = "", **more: Any) -> dict[str, Any]:
@@ -147,10 +149,14 @@ def test_a_parameter_refused_for_ever_ends(make_app: MakeApp, llm: FakeLLM) -> N
     assert len(llm.calls) == 2
 
 
-class Trickle:
-    """A server that sends its answers byte by byte, without end."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-    def __init__(self, listener: socket.socket) -> None:
+
+class Trickle:
+    """A server whose answers begin with `first` and go on with `then`, again and again, every `pause` seconds."""
+
+    def __init__(self, listener: socket.socket, first: bytes, then: bytes, pause: float) -> None:
+        self._first, self._then, self._pause = first, then, pause
         self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
         self.connections = 0
         self._listener = listener
@@ -174,25 +180,48 @@ class Trickle:
         with connection:
             try:
                 connection.recv(65536)
-                connection.sendall(
-                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99999\r\n\r\n"
-                )
-                while not self._stopped.wait(0.05):
-                    connection.sendall(b" ")
+                connection.sendall(self._first)
+                while not self._stopped.wait(self._pause):
+                    connection.sendall(self._then)
             except OSError:
                 pass  # the client gave up, as it should
 
 
 @pytest.fixture
-def trickle() -> Iterator[Trickle]:
+def trickle(request: pytest.FixtureRequest) -> Iterator[Trickle]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = Trickle(listener)
+        server = Trickle(listener, *request.param)
         yield server
         server.stop()
 
 
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "trickle",
+    [(OK + b"Content-Length: 99999\r\n\r\n", b" ", 0.05), (OK + b"X: ", b"y", 0.05), (b"", CONTINUE, 0.05)],
+    ids=["body", "headers", "continue"],
+    indirect=True,
+)
 def test_an_answer_that_comes_byte_by_byte_is_given_up_and_asked_for_again(make_app: MakeApp, trickle: Trickle) -> None:
     changes = {"openai_base_url": trickle.base_url, "predict_deadline": 2, "llm_timeout": 1}
     [shown] = texts(press(make_app(**changes).test_client(), typed("Judge.")))
     assert shown.startswith("⚠ ")
     assert trickle.connections >= 2
+
+
+@pytest.mark.parametrize("trickle", [(OK + b"\r\n", b" " * 1_000_000, 0)], ids=["blanks"], indirect=True)
+def test_an_answer_without_end_is_not_read_to_the_end(make_app: MakeApp, trickle: Trickle) -> None:
+    changes = {"openai_base_url": trickle.base_url, "predict_deadline": 3}
+    [shown] = texts(press(make_app(**changes).test_client(), typed("Judge.")))
+    assert "not a chat completion" in shown
+
+
+@pytest.mark.parametrize(
+    "content", [[{"type": "text", "text": "Sarc"}, {"type": "text", "text": "astic"}], "Sarcastic"]
+)
+def test_content_in_parts_is_one_text(client: FlaskClient, llm: FakeLLM, content: Any) -> None:
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+    llm.answer = Reply(body=json.dumps({"id": "x", "object": "chat.completion", "choices": [choice]}).encode())
+    assert texts(press(client, typed("Judge."))) == ["Sarcastic"]

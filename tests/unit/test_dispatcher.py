@@ -155,18 +155,18 @@ def test_an_interactive_call_goes_before_a_batch_that_waits(dispatcher: Make) ->
 
 
 def test_people_at_work_do_not_wait_for_a_batchs_calls_to_end(dispatcher: Make) -> None:
-    eight, calls = dispatcher(8), Calls()
-    [first] = eight.submit([(None, calls.ask("first"))], Queue(urgent=True), seconds=HOUR)
+    many, calls = dispatcher(32), Calls()
+    [first] = many.submit([(None, calls.ask("first"))], Queue(urgent=True), seconds=HOUR)
     text(first)
-    gates = [Gate() for _ in range(20)]
-    batch = eight.submit([(None, gate) for gate in gates], Queue(), seconds=HOUR)
-    for gate in gates[:7]:
+    gates = [Gate() for _ in range(50)]
+    batch = many.submit([(None, gate) for gate in gates], Queue(), seconds=HOUR)
+    for gate in gates[:31]:
         gate.entered()
-    [second] = eight.submit([(None, calls.ask("second"))], Queue(urgent=True), seconds=HOUR)
+    [second] = many.submit([(None, calls.ask("second"))], Queue(urgent=True), seconds=HOUR)
     assert text(second) == "second"
     for gate in gates:
         gate.open()
-    assert [text(future) for future in batch] == ["gate"] * 20
+    assert [text(future) for future in batch] == ["gate"] * 50
 
 
 def test_a_batch_alone_has_all_threads(dispatcher: Make) -> None:

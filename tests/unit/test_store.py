@@ -235,6 +235,13 @@ def test_only_its_owner_may_read_the_files(store: Store, file: Path) -> None:
     assert set(modes.values()) == {0o600}, modes
 
 
+def test_files_that_others_could_read_are_made_private(opened: Open, file: Path) -> None:
+    opened().close()
+    file.chmod(0o644)
+    opened()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
 def test_a_healthy_database_has_no_failure(store: Store) -> None:
     store.save_prompt(P, "prompt")
     assert store.failure is None
@@ -296,6 +303,16 @@ def test_a_write_that_failed_is_told_and_made_when_the_database_is_back(store: S
     store.close()  # waits for what is not written yet
     assert (failed is not None, store.failure) == (True, None)
     assert Store(f"sqlite:///{file}", reply_ttl=24).replies(["a"]) == {"a": REPLY}
+
+
+def test_a_reply_that_cannot_be_written_yet_is_found_all_the_same(store: Store, file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        connection.execute("ALTER TABLE replies RENAME TO gone")
+        store.save_reply("a", REPLY)
+        found = store.replies(["a", "b"])
+        connection.execute("ALTER TABLE gone RENAME TO replies")
+    connection.close()
+    assert found == {"a": REPLY}
 
 
 def test_nobody_waits_for_a_database_that_another_program_has_locked(store: Store, file: Path) -> None:
