@@ -1,7 +1,7 @@
 """A SQLAlchemy database that never fails or holds up a prediction.
 
-Reads that fail find nothing. Writes go through one thread that commits them in groups, so that a batch of thousands
-pays for few commits; while the database is away they are kept in memory and written when it is back.
+Reads that fail find nothing. Writes are committed in groups, so that a batch of thousands pays for few commits; while
+the database is away they are kept in memory, and a thread writes them when it is back.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Database:
         self._ready = False
         self._rests_until = 0.0
         self._waiting: deque[_Write] = deque()
-        self._urgent = False
+        self._urgent = self._writing = False
         self._is_back = False
         self._closed = False
         self._changed = threading.Condition()
@@ -125,8 +125,12 @@ class Database:
             if not wait:
                 return
             self._urgent = True
+            # Waking the writer takes longer than a commit: where nobody writes, the caller does.
+            group = [] if self._writing or self._failures else self._take()
             self._changed.notify_all()
-        if "write" not in self._failures and time.monotonic() >= self._rests_until:
+        if group:
+            self._settle(group)
+        elif "write" not in self._failures and time.monotonic() >= self._rests_until:
             with suppress(NotDone):
                 write.done.result(_PATIENCE)
 
@@ -145,25 +149,37 @@ class Database:
                 if pause:
                     self._is_back = False
                     self._changed.wait_for(lambda: self._is_back or self._closed, timeout=pause)
-                self._changed.wait_for(lambda: self._urgent or self._closed)
+                self._changed.wait_for(lambda: (self._urgent or self._closed) and not self._writing)
                 if self._closed and not self._waiting:
                     return
-                group = [self._waiting.popleft() for _ in range(min(_GROUP, len(self._waiting)))]
-                self._urgent = bool(self._waiting)
-            written = self._written(group)
-            for write in group:
-                # Nobody waits for a database that is away.
-                if not write.done.done():
-                    write.done.set_result(None)
-            if written:
+                group = self._take()
+            if self._settle(group):
                 pause = 0.0
             elif self._closed:
                 return
             else:
                 pause = min(_LONGEST_PAUSE, 2 * pause or _FIRST_PAUSE)
-                with self._changed:
-                    self._waiting.extendleft(reversed(group))
-                    self._urgent = True
+
+    def _take(self) -> list[_Write]:
+        """What is to be written next; nobody else writes until it is settled."""
+        group = [self._waiting.popleft() for _ in range(min(_GROUP, len(self._waiting)))]
+        self._urgent = bool(self._waiting)
+        self._writing = True
+        return group
+
+    def _settle(self, group: Sequence[_Write]) -> bool:
+        """Write `group`, or put it back where the database is away; nobody waits for one that is."""
+        written = self._written(group)
+        with self._changed:
+            self._writing = False
+            if not written:
+                self._waiting.extendleft(reversed(group))
+                self._urgent = True
+            self._changed.notify_all()
+        for write in group:
+            if not write.done.done():
+                write.done.set_result(None)
+        return written
 
     def _written(self, group: Sequence[_Write]) -> bool:
         """Whether `group` is committed, or will never be; not when the database is away."""
