@@ -20,14 +20,16 @@ from gunicorn.workers.gthread import ThreadWorker
 gunicorn.http.wsgi.SERVER = ""
 
 _STALLED_SECONDS = 10
+_UNREAD_SECONDS = 60
 
 
 class Worker(ThreadWorker):
     """gunicorn's threads, safe from clients that send no HTTP, or half a request."""
 
     def handle(self, conn: Any) -> Any:
-        """Serve a connection; one on which nothing comes in the middle of a request must not keep its thread."""
+        """Serve a connection; one on which nothing comes, or nothing is read, must not keep its thread."""
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _STALLED_SECONDS, 0))
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _UNREAD_SECONDS, 0))
         return super().handle(conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:

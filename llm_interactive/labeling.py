@@ -116,7 +116,7 @@ class Labeling:
         return labels
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def parse_labeling_config(config: str, prompt_prefix: str, response_prefix: str) -> Labeling:
     """The tags of `config` by role.
 
