@@ -163,14 +163,19 @@ class Replies:
             ClaimedError: another process is buying it.
         """
         if not claims.take(key):
-            if paid := self._store.replies([key]).get(key):
+            if paid := self._bought(key, origin):
                 return paid
             raise ClaimedError("Another process of the ML backend is asking for this reply. Try again in a moment.")
         try:
             # Only now, as it may have been bought, and the claim given up, since the batch looked.
-            return self._store.replies([key]).get(key) or self._buy(request, origin, key, seconds)
+            return self._bought(key, origin) or self._buy(request, origin, key, seconds)
         finally:
             claims.free(key)
+
+    def _bought(self, key: str, origin: Origin) -> Reply | None:
+        reply = self._store.replies([key]).get(key)
+        self._metrics.from_store(origin, 1 if reply else 0)
+        return reply
 
     def _buy(self, request: ChatRequest, origin: Origin, key: str, seconds: float, *, wait: bool = True) -> Reply:
         reply = self._timed(request, origin, min(seconds, self._call_timeout))
