@@ -6,6 +6,7 @@ import hmac
 import importlib.util
 import logging
 import threading
+from contextlib import suppress
 from types import ModuleType
 
 from flask import Flask, Response, current_app, jsonify, request
@@ -31,6 +32,7 @@ SECURITY_HEADERS = {
 """Headers of every answer; only the status page has a policy of its own."""
 
 _MAX_REASON = 300
+_MOST_TAKEN = 500_000_000
 
 _EVERYDAY = (401, 404, 405)
 """Statuses that any stranger on the port can bring about."""
@@ -49,6 +51,7 @@ def create_app(settings: Settings) -> Flask:
     app.error_handler_spec.clear()
     app.before_request(_check_credentials)
     app.after_request(_harden)
+    app.after_request(_take_the_rest)
     app.register_error_handler(BackendError, _backend_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected_error)
@@ -104,6 +107,16 @@ def _credentials() -> tuple[str, str]:
 def _harden(response: Response) -> Response:
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
+    return response
+
+
+def _take_the_rest(response: Response) -> Response:
+    # A connection that is closed on a body still coming is reset, and the caller never reads why it was refused.
+    left = _MOST_TAKEN
+    # What goes wrong here concerns nobody any more: the answer is made.
+    with suppress(Exception):
+        while left > 0 and (part := request.environ["wsgi.input"].read(min(left, 65_536))):
+            left -= len(part)
     return response
 
 

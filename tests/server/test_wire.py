@@ -158,6 +158,13 @@ def test_a_broken_or_large_request_is_refused_in_one_sentence(running: Backend, 
     assert answer.reason == json.loads(answer.body)["error"]
 
 
+@pytest.mark.parametrize("line", ["POST /predict HTTP/1.1", "POST /nope HTTP/1.1", "PUT /health HTTP/1.1"])
+def test_who_sends_much_can_read_why_it_was_refused(running: Backend, line: str) -> None:
+    much = "x" * 30_000_000
+    answer = sent(running, request(line, f"Content-Length: {len(much)}", body=much))
+    assert answer.status in (404, 405, 413)
+
+
 @pytest.mark.parametrize(
     "headers",
     [["Content-Type: application/json; charset=latin-1"], ["Content-Type: application/json; charset=nonsense"]],
