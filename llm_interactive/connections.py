@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,6 +61,36 @@ class TimedStream(httpcore2.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
+class TimedBackend(httpcore2.NetworkBackend):
+    """Makes connections to the addresses that `resolve` has for a host and port; `left` is as for TimedStream."""
+
+    def __init__(
+        self, left: Callable[[], float], resolve: Callable[[str, int], Sequence[str]] = lambda host, _: [host]
+    ) -> None:
+        self._left = left
+        self._resolve = resolve
+        self._inner = httpcore2.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.NetworkStream:
+        """A connection to the first of the host's addresses that takes it."""
+        failure: Exception = httpcore2.ConnectError("no address")
+        for ip in self._resolve(host, port):
+            try:
+                stream = self._inner.connect_tcp(ip, port, self._left(), local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+            else:
+                return TimedStream(stream, self._left)
+        raise failure
+
+
 class _Attempt(threading.local):
     give_up = float("inf")
 
@@ -89,21 +119,8 @@ def timed_client(max_keepalive: int) -> httpx2.Client:
     # A transport given to the client would leave out the proxies of the environment.
     for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx2.HTTPTransport):
-            transport._pool._network_backend = _TimedBackend()
+            transport._pool._network_backend = TimedBackend(_left_of_attempt)
     return client
-
-
-class _TimedBackend(httpcore2.SyncBackend):
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.NetworkStream:
-        stream = super().connect_tcp(host, port, _left_of_attempt(), local_address, socket_options)
-        return TimedStream(stream, _left_of_attempt)
 
 
 def _left_of_attempt() -> float:

@@ -13,7 +13,7 @@ from functools import cached_property, partial
 
 import httpcore2
 
-from llm_interactive.connections import TimedStream, time_left
+from llm_interactive.connections import TimedBackend, time_left
 from llm_interactive.errors import TaskDataError
 from llm_interactive.media.addresses import Address, Places
 from llm_interactive.media.proxies import Proxy
@@ -152,11 +152,11 @@ class Downloader:
                 "MEDIA_HOSTS lists by name, and from no link-local address."
             )
         if self._proxy and self._proxy.leads_to(address, ips):
-            backend = _TimedBackend(self._resolve, give_up)
+            backend = TimedBackend(partial(time_left, give_up), self._resolve)
             return httpcore2.HTTPProxy(
                 self._proxy.url, self._proxy.login, ssl_context=context, max_connections=1, network_backend=backend
             )
-        backend = _TimedBackend(lambda *_: ips, give_up)
+        backend = TimedBackend(partial(time_left, give_up), lambda *_: ips)
         return httpcore2.ConnectionPool(context, max_connections=1, network_backend=backend)
 
     def _read(self, response: httpcore2.Response, headers: Mapping[str, str], give_up: float) -> bytes:
@@ -176,34 +176,6 @@ class Downloader:
     @cached_property
     def _ssl_context(self) -> ssl.SSLContext:
         return self._given_ssl_context or httpcore2.default_ssl_context()
-
-
-class _TimedBackend(httpcore2.NetworkBackend):
-    """Connects to what `resolve` has for a host, and ends everything at `give_up`."""
-
-    def __init__(self, resolve: Resolve, give_up: float) -> None:
-        self._resolve = resolve
-        self._give_up = give_up
-        self._inner = httpcore2.SyncBackend()
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.NetworkStream:
-        """A connection to the first of the host's addresses that takes it."""
-        failure: Exception = httpcore2.ConnectError("no address")
-        for ip in self._resolve(host, port):
-            try:
-                stream = self._inner.connect_tcp(ip, port, time_left(self._give_up), local_address, socket_options)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
-            else:
-                return TimedStream(stream, partial(time_left, self._give_up))
-        raise failure
 
 
 def _unpacked(chunks: Iterable[bytes], encoding: str, max_bytes: int) -> Iterable[bytes]:
