@@ -297,7 +297,8 @@ def _postgresql(url: sa.URL) -> sa.Engine:
                 raise
 
     # PostgreSQL allows 100 connections unless told otherwise: enough for a handful of processes of this size.
-    engine = sa.create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=10, pool_timeout=_PATIENCE)
+    # The pool's own patience is long: that all connections are in use does not mean that the database is away.
+    engine = sa.create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=10)
 
     @sa.event.listens_for(engine, "do_connect")
     def _connect(_: Any, __: Any, arguments: Any, options: Any) -> Any:

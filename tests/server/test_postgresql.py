@@ -11,7 +11,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from llm_interactive.database import Database
 from llm_interactive.store import Store
 from tests.postgresql import PASSWORD, PostgreSQL, answer_of, edited, own_tasks, programs, replicas_over, version
 from tests.server.bodies import batch, submitted, task, texts, typed
@@ -296,6 +298,16 @@ def test_two_stores_under_load_leave_each_other_connections(server: PostgreSQL) 
     for store in stores:
         store.close()
     assert found == {"Judge.": 2000}
+
+
+def test_who_waits_for_a_connection_in_use_is_not_told_that_the_database_is_away(server: PostgreSQL) -> None:
+    url = server.new_database()
+    database = Database(url, sa.MetaData(), lambda _: None)
+    slow = sa.select(sa.literal("Judge.")).where(sa.func.pg_sleep(0.7).is_not(None))
+    with ThreadPoolExecutor(75) as pool:
+        found = Counter(pool.map(lambda _: database.value(slow), range(75)))
+    database.close()
+    assert found == {"Judge.": 75}
 
 
 def test_a_frozen_database_is_given_up_before_label_studio_gives_up_setup(server: PostgreSQL) -> None:
