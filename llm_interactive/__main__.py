@@ -23,9 +23,9 @@ def main() -> None:
         *("--threads", str(settings.threads)),
         "_wsgi:app",
     ]
-    if settings.workers > 1:
+    if settings.workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         # Where the workers' counters meet, so that /metrics is of all of them; gunicorn.conf.py removes it.
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="llm-interactive-"))
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="llm-interactive-")
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *arguments])  # noqa: S606
 
 

@@ -7,7 +7,8 @@ import time
 from collections import deque
 from typing import Any, Protocol
 
-_ERRORS_KEPT = 20
+ERRORS_KEPT = 20
+"""The last errors that are shown."""
 
 
 class UnderWay(Protocol):
@@ -27,7 +28,7 @@ class Activity:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._batches: list[UnderWay] = []
-        self._errors: deque[dict[str, Any]] = deque(maxlen=_ERRORS_KEPT)
+        self._errors: deque[dict[str, Any]] = deque(maxlen=ERRORS_KEPT)
 
     def begin(self, batch: UnderWay) -> None:
         """Show `batch` as long as something of it is left."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from llm_interactive.activity import ERRORS_KEPT
 from llm_interactive.database import Database
 from llm_interactive.tables import processes
 
@@ -19,7 +20,6 @@ Report = dict[str, list[dict[str, Any]]]
 
 _TELL_EVERY = 2.0
 _SILENT_AFTER = 10.0
-_ERRORS_SHOWN = 20
 
 _others = sa.select(processes.c.report).where(
     processes.c.name != sa.bindparam("name"), processes.c.at > sa.bindparam("since")
@@ -62,6 +62,6 @@ def merged(reports: list[Report]) -> Report:
     errors = sorted((row for report in reports for row in report["errors"]), key=lambda row: row["at"], reverse=True)
     return {
         "batches": [batch for report in reports for batch in report["batches"]],
-        "errors": errors[:_ERRORS_SHOWN],
+        "errors": errors[:ERRORS_KEPT],
         "projects": [dict(row) for row in counts.values()],
     }
