@@ -11,11 +11,11 @@ import socket
 import threading
 from collections.abc import Mapping
 from socketserver import StreamRequestHandler, ThreadingTCPServer
-from types import TracebackType
-from typing import Self
+
+from tests.loopback import Loopback
 
 
-class ConnectProxy:
+class ConnectProxy(Loopback):
     """The proxy; `ways` lead from `host:port` to a port on loopback, everything else is refused with 403."""
 
     def __init__(self, ways: Mapping[str, int], login: str | None = None) -> None:
@@ -43,22 +43,12 @@ class ConnectProxy:
                         _pass_on(self.connection, onward)
                         back.join()
 
-        self._server = ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server: ThreadingTCPServer = ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:

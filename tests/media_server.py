@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from tests.loopback import Loopback
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def redirect(location: str, status: int = 302) -> Answer:
     return Answer(status=status, headers={"Location": location})
 
 
-class MediaServer:
+class MediaServer(Loopback):
     """The server; listens from `__enter__` to `__exit__` on a free port of `host`. Paths are routed by their query too.
 
     `stopping` is set when it closes: what an endless body waits for.
@@ -59,7 +60,7 @@ class MediaServer:
         self.stopping = threading.Event()
         self._routes: dict[str, Route] = {}
         self._scheme = "https" if tls else "http"
-        self._server = _Server((host, 0), _handler_of(self))
+        self._server: _Server = _Server((host, 0), _handler_of(self))
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
 
@@ -92,16 +93,9 @@ class MediaServer:
         made = route(asked) if callable(route) else route
         return Answer(made) if isinstance(made, bytes) else made
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self.stopping.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().close()
 
 
 def over_tls(certificate: Path) -> MediaServer:

@@ -23,8 +23,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
+
+from tests.loopback import Loopback
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def error(
     return Reply(status=status, headers=headers or {}, body=json.dumps({"error": described}).encode())
 
 
-class FakeLLM:
+class FakeLLM(Loopback):
     """The server; listens from `__enter__` (or `start`) to `__exit__` (or `close`), on a free port of 127.0.0.1.
 
     `answer` may be replaced at any time. With `ignores_n` one text is sent however many were asked for, as Ollama and
@@ -101,7 +102,7 @@ class FakeLLM:
         self._queued: deque[Answer] = deque()
         self._changed = threading.Condition()
         self._released = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _handler_of(self))
+        self._server: _Server = _Server(("127.0.0.1", 0), _handler_of(self))
 
     @property
     def port(self) -> int:
@@ -136,24 +137,11 @@ class FakeLLM:
                 raise AssertionError(f"{len(self.calls)} of {count} expected calls after {timeout} s")
             return list(self.calls)
 
-    def start(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
     def close(self) -> None:
         """Stop listening, release what hangs and cut connections that are kept alive."""
         self.release()
-        self._server.shutdown()
-        self._server.server_close()
+        super().close()
         self._server.cut_connections()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _arrived(self, call: Call) -> Answer:
         """The answer whose turn it is; the call is recorded."""
