@@ -8,7 +8,15 @@ from itertools import groupby, zip_longest
 from llm_interactive.matching.catalog import Catalog, Mention, catalog_of
 from llm_interactive.matching.replies import BREAKS, MAX_READ, Text, plain_text
 from llm_interactive.matching.rows import Row, Strength, choices_of, weakened
-from llm_interactive.matching.statements import is_closed, is_conceded, is_explained, is_scored, is_statement, is_undone
+from llm_interactive.matching.statements import (
+    is_closed,
+    is_conceded,
+    is_explained,
+    is_plain,
+    is_scored,
+    is_statement,
+    is_undone,
+)
 from llm_interactive.matching.wording import INTERJECTIONS, Sense, Wording
 
 
@@ -54,16 +62,12 @@ def _claimed(reading: _Reading, single: bool) -> set[int]:
         return set()
     if reading.wording.retracts(max(claim.last for claim in claims)):
         return set()
-    if strongest <= Strength.OPENED and (len(reading.text.text) > MAX_READ or reading.wording.says("refusal")):
+    if strongest <= Strength.OPENED and (len(reading.text.text) > MAX_READ or reading.refuses()):
         return set()
-    names = choices_of(claim for claim in claims if claim.strength == strongest)
+    best = [claim for claim in claims if claim.strength == strongest]
+    names = choices_of(best)
     if single:
-        revised = reading.wording.says("revision") and len(reading.named) > 1
-        rivals = [claim for claim in claims if claim.strength >= strongest - 1]
-        doubtful = (
-            revised or bool(reading.parts - names) or (strongest <= Strength.OPENED and len(choices_of(rivals)) > 1)
-        )
-        return names if len(names) == 1 and not (doubtful and strongest < Strength.FINAL) else set()
+        return names if len(names) == 1 and not reading.doubts(best[-1], claims) else set()
     # All labels amid other words are the question repeated.
     repeated = strongest == Strength.STATED and 2 < len(choices_of(claims)) == len(reading.catalog.choices)
     return set() if repeated else names
@@ -99,6 +103,34 @@ class _Reading:
         named = {choice for choice in found if choice is not None}
         return named if len(named) == 1 else set()
 
+    def refuses(self) -> bool:
+        """Whether it is said, in the text's own words, that there is no answer."""
+        return any(not self.text.is_quoted(place, place + 1) for place in self.wording.places("refusal"))
+
+    def doubts(self, answer: Row, claims: list[Row]) -> bool:
+        """Whether what else the text says leaves its one `answer` in doubt."""
+        names = choices_of([answer])
+        if answer.strength == Strength.FINAL:
+            return False
+        revised = any(
+            place > answer.first or answer.strength < Strength.ANSWERED for place in self.wording.places("revision")
+        )
+        if (revised and self.named != names) or self.parts - names:
+            return True
+        return any(self._rivals(answer, claim) for claim in claims if choices_of([claim]) != names)
+
+    def _rivals(self, answer: Row, other: Row) -> bool:
+        """Whether the claim of another choice is about as strong as the `answer`, or comes after it and turns away."""
+        if answer.strength <= Strength.OPENED and other.strength >= answer.strength - 1:
+            return True
+        if other.first < answer.first or self.text.is_in_parentheses(other.first, other.last):
+            return False
+        if answer.strength > Strength.CONCLUDED:
+            return other.strength >= Strength.CONCLUDED
+        start, _ = self.text.sentence(other.first)
+        turns = start > answer.last and "turn" in self.wording.senses[start]
+        return turns or other.strength >= Strength.STATED
+
     # ------------------------------------------------------------------------------------------------ rows of names
 
     def _rows(self, mentions: list[Mention]) -> Iterator[Row]:
@@ -132,6 +164,9 @@ class _Reading:
     # ------------------------------------------------------------------------------------------------ claims
 
     def _claims(self, rows: list[Row]) -> list[Row]:
+        # "Positive, Negative, Neutral", all there are, is the question repeated.
+        if not self._several:
+            rows = [row for row in rows if not 2 < len(choices_of([row])) == len(self.catalog.choices)]
         stated = [row for row, following in zip_longest(rows, rows[1:]) if self._is_stated(row, following)]
         graded = [row._replace(strength=self._strength(row)) for row in stated]
         # "Positive: 0.9, Negative: 0.1" scores all labels.
@@ -193,17 +228,38 @@ class _Reading:
             return Strength.ALONE
         if not text.says(0, row.first) and self._ends(row):
             return Strength.LED
-        if text.words[row.first] not in INTERJECTIONS and not is_statement(
-            text, self.wording.senses, row.first, row.last, several=self._several
+        if (
+            text.words[row.first] not in INTERJECTIONS
+            and not is_statement(text, self.wording.senses, row.first, row.last, several=self._several)
+            and not self._is_marked(row)
         ):
             return Strength.MENTIONED
         start, end = text.sentence(row.last - 1)
         if not self._several and is_conceded(text, self.wording.senses, row.last, end):
             return Strength.MENTIONED
-        concludes = any("conclusion" in sense for sense in self.wording.senses[start : min(start + 5, row.first)])
+        concludes = self._is_last_word(row) or any(
+            "conclusion" in sense for sense in self.wording.senses[start : min(start + 5, row.first)]
+        )
         if not concludes and (start > 0 or not self._ends(row)):
             return Strength.STATED
         return Strength.CONCLUDED if concludes else Strength.OPENED
+
+    def _is_marked(self, row: Row) -> bool:
+        """Whether a name is written as a label is, and in bold: "the customer is **Satisfied**."."""
+        text = self.text
+        written = text.text[text.starts[row.first] : text.ends[row.last - 1]]
+        return (
+            not self._several
+            and written in self.catalog.choices
+            and text.is_emphasised(row.first, row.last)
+            and is_closed(text, self.wording.senses, row.last)
+        )
+
+    def _is_last_word(self, row: Row) -> bool:
+        """Whether the text ends with a sentence that only says it: "… This is Positive."."""
+        start, end = self.text.sentence(row.first)
+        last = start > 0 and not self.text.says(row.last, end) and not self.text.says(end, len(self.text.words))
+        return last and is_plain(self.text, self.wording.senses, range(start, row.first))
 
     def _weighed(self, sentence: list[Row]) -> list[Row]:
         """The claims of one sentence: where it makes several, none of them is its answer."""

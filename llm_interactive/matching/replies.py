@@ -272,6 +272,16 @@ class Text:
         within = _LETTER_OR_DIGIT.search(self.text, opened, start) or _LETTER_OR_DIGIT.search(self.text, end, closed)
         return bool(within) and not whole
 
+    def is_emphasised(self, first: int, last: int) -> bool:
+        """Whether `first` to `last` stand in bold or in code: "**Positive**"."""
+        start, end = self.starts[first], self.ends[last - 1]
+        return self.text[max(0, start - 2) : start] in ("**", "__") and self.text[end : end + 2] in (
+            "**",
+            "__",
+            ".*",
+            ":*",
+        )
+
     def is_in_parentheses(self, first: int, last: int) -> bool:
         """Whether `first` to `last` stand in parentheses that say more than they do."""
         start, end = self.starts[first], self.ends[last - 1]

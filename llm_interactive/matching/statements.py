@@ -41,7 +41,7 @@ def is_statement(text: Text, senses: Senses, first: int, last: int, *, several: 
         return claims and _is_understood(text, senses, place)
     # "Slow, negative staff" is not "Although slow, negative.", nor is "In Germany, negative".
     if place >= 0 and text.words[place] == ",":
-        if text.words[text.sentence(place)[0]] == "in" and not _is_plain(
+        if text.words[text.sentence(place)[0]] == "in" and not is_plain(
             text, senses, range(text.sentence(place)[0], place)
         ):
             return False
@@ -72,10 +72,10 @@ def _is_understood(text: Text, senses: Senses, place: int) -> bool:
     whole = start == 0 and text.sentence(place)[1] >= len(words) and words[place] == "is"
     if ("is" in senses[place] or words[place] == "as") and any("person" in senses[at] for at in range(start, place)):
         return whole
-    return _is_plain(text, senses, range(start, place))
+    return is_plain(text, senses, range(start, place))
 
 
-def _is_plain(text: Text, senses: Senses, places: range) -> bool:
+def is_plain(text: Text, senses: Senses, places: range) -> bool:
     """Whether all words are known to be about the text or the label; any word may describe the text."""
     return all(
         _PLAIN & senses[place]
@@ -105,6 +105,9 @@ def is_closed(text: Text, senses: Senses, last: int) -> bool:
     """Whether the words before `last` are not part of a longer phrase: "Health", not "Health care"."""
     if _ends(text, last) or ("is" in senses[last] and _ends(text, last + 1)):
         return True
+    # "Legal is the right one", but not "Legal is the first that comes to mind".
+    if text.words[last : last + 2] == ["is", "the"] and not (last + 2 < len(senses) and _PLAIN & senses[last + 2]):
+        return False
     # "More Negative than Positive", but not "more negative than they say".
     if text.words[last] == "than":
         return _ends(text, last + 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
@@ -61,6 +62,9 @@ _CLAUSE_ENDS = SENTENCE_ENDS | frozenset(",:—–-=|(")
 
 # What the label may be "of": "the sentiment of this review".
 _KNOWN: frozenset[Sense] = frozenset({"of", "plain", "praise", "task", "tail", "noun", "filler", "article", "closing"})
+
+# What somebody else may do.
+_OPINIONS = frozenset({"think", "believe", "say", "conclude"})
 
 _MEMORY = 100
 """Words of a sentence that are looked back over."""
@@ -199,7 +203,7 @@ class Wording:
         for place, sense in enumerate(self.senses):
             if "noun" in sense or "nouns" in sense:
                 self._after_noun(place, heads)
-            elif "act" in sense and self._is_own(place):
+            if "act" in sense and self._is_own(place):
                 after = place + 1
                 while after < min(len(self._words), place + 10) and {"act", "tail", "filler"} & self.senses[after]:
                     after += 1
@@ -224,7 +228,7 @@ class Wording:
         while before > max(0, place - 8) and senses[before - 1] & {"praise", "final", "noun", "nouns"}:
             before -= 1
             final = final or "final" in senses[before]
-        if before > 0 and words[before - 1] not in BREAKS and not {"think", "turn"} & senses[before - 1]:
+        if before > 0 and words[before - 1] not in BREAKS and not self._is_thought(before - 1):
             return
         after = place + ("is" not in senses[place])
         after += after < len(words) and words[after].isdigit()
@@ -236,6 +240,15 @@ class Wording:
                 after += 1
         if after < len(words) and (words[after] in _JOINTS or "is" in senses[after]):
             self._open(range(after + 1, after + 10), Head(final, "nouns" in senses[place]), heads)
+
+    def _is_thought(self, place: int) -> bool:
+        """Whether an answer may be announced after `place`: "I think", "but", and not "many believe"."""
+        sense = self.senses[place]
+        if "turn" in sense or not sense & {"think"}:
+            return "turn" in sense
+        if self._words[place] not in _OPINIONS:
+            return True
+        return place == 0 or self._words[place - 1] in BREAKS or bool({"own", "conclusion"} & self.senses[place - 1])
 
     def _open(self, places: range, head: Head, heads: dict[int, Head]) -> None:
         for place in places:
@@ -262,9 +275,9 @@ class Wording:
                 return True
         return False
 
-    def says(self, sense: Sense) -> bool:
-        """Whether any word has `sense`."""
-        return any(sense in senses for senses in self.senses)
+    def places(self, sense: Sense) -> Iterator[int]:
+        """The words that have `sense`."""
+        return (place for place, senses in enumerate(self.senses) if sense in senses)
 
     def next_task(self) -> int | None:
         """The word at which a small model goes on with a task of its own making ("Text: …")."""
