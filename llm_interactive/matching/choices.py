@@ -62,6 +62,8 @@ def _claimed(reading: _Reading, single: bool) -> set[int]:
         return set()
     if reading.wording.retracts(max(claim.last for claim in claims)):
         return set()
+    if strongest < Strength.ANSWERED and next(reading.wording.places("asks"), None) is not None:
+        return set()
     if strongest <= Strength.OPENED and (len(reading.text.text) > MAX_READ or reading.refuses()):
         return set()
     best = [claim for claim in claims if claim.strength == strongest]

@@ -26,6 +26,11 @@ _ANSWER_TAG = re.compile(
 )
 _TAG = re.compile(r"</?[a-z][^<>\n]{0,200}>|<\|[^<>|\n]{1,40}\|>|\\[nrt](?![a-z])", re.IGNORECASE)
 _FENCE = re.compile(r"(?:```|~~~)(?:[\w+.-]*(?=\s*\n))?")
+# A program says nothing of labels.
+_PROGRAM = re.compile(
+    r"```(?:python|py|javascript|js|typescript|ts|java|c|cpp|csharp|go|rust|ruby|php|sql|bash|sh|html|css|r)\s*\n.*?(?:```|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
 _STRUCK = re.compile(r"~~[^~\n]{1,300}~~")
 # Between the fields of JSON that was cut off, or of a Python dict.
 _FIELD_END = re.compile(r"""(?<=["'\]}]),\s*(?=["'{\[])|[{\[](?=\s*["'])""")
@@ -47,6 +52,8 @@ def plain_text(reply: str) -> str:
         text = _FIELD_END.sub("\n", text) if spoken is None else spoken
         text = _EMPTY_BOX.sub("☐", _TICKED.sub("☑", text))
     if "~" in text or "`" in text:
+        around = _PROGRAM.sub("\n", text)
+        text = around if _LETTER_OR_DIGIT.search(around) else text
         text = _FENCE.sub("\n", _STRUCK.sub(" ", text))
     return _without_enumerators(normal(text)).strip()
 
@@ -113,7 +120,8 @@ def normal(text: str) -> str:
 _LABEL_KEY = re.compile(
     r"(?:final|predicted|selected|chosen|correct|best|main|primary|overall|my|the)*"
     r"(?:answer|label|choice|class|classe|classification|category|categorie|sentiment|verdict|prediction|result|output|"
-    r"conclusion|decision|tag|topic|rating|response|selection|intent|judgment)s?(?:name|value)?"
+    r"conclusion|decision|tag|topic|rating|response|selection|intent|judgment)s?(?:name|value)?|"
+    r"(?!text|input|data|content|file|media|response|object)[a-z]+type"
 )
 _ASIDE_KEY = re.compile(
     r"reason|explan|rational|justif|evidence|think|thought|note|comment|text|input|option|possible|alternativ|other|reject"

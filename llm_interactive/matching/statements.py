@@ -19,6 +19,29 @@ _PLAIN: frozenset[Sense] = (
     _PASSED | _LEADS | {"plain", "own", "praise", "task", "of", "claims", "tail", "modal", "person"}
 )
 _JOINS = frozenset({"and", "because", "since", "that", "but"})
+_THAT = frozenset(
+    (
+        "that",
+        "dass",
+        "daß",
+        "que",
+        "qu'",
+        "che",
+        "что",
+        "że",
+        "že",
+        "dat",
+        "att",
+        "ότι",
+        "hogy",
+        "rằng",
+        "bahwa",
+        "أن",
+        "أنه",
+        "که",
+        "कि",
+    )
+)
 _MYSELF = frozenset({"i", "i'd", "i'll", "we", "we'd"})
 _BEING = frozenset({"be", "was", "were", "are"})
 _PARTS = frozenset({"toward", "towards", "regarding", "about"})
@@ -38,7 +61,7 @@ def is_statement(text: Text, senses: Senses, first: int, last: int, *, several: 
         place -= 1
     if not _begins(text, place):
         claims = bool(leads & senses[place]) and is_closed(text, senses, last)
-        return claims and _is_understood(text, senses, place)
+        return claims and _is_understood(text, senses, place, last)
     # "Slow, negative staff" is not "Although slow, negative.", nor is "In Germany, negative".
     if place >= 0 and text.words[place] == ",":
         if text.words[text.sentence(place)[0]] == "in" and not is_plain(
@@ -52,7 +75,7 @@ def is_statement(text: Text, senses: Senses, first: int, last: int, *, several: 
     return not (place + 1 < first and "article" in senses[place + 1]) and is_closed(text, senses, last)
 
 
-def _is_understood(text: Text, senses: Senses, place: int) -> bool:
+def _is_understood(text: Text, senses: Senses, place: int, last: int) -> bool:
     """Whether all words of a clause, up to `place`, are known to be about the text: "the review is", not "he was"."""
     words = text.words
     start = place
@@ -60,6 +83,8 @@ def _is_understood(text: Text, senses: Senses, place: int) -> bool:
         _begins(text, start - 1) or _TURNS & senses[start - 1] or (words[start - 1] in _JOINS and start < place)
     ):
         start -= 1
+    if not _is_own(words, senses, start):
+        return False
     supposes = [at for at in range(start, place + 1) if "modal" in senses[at]]
     if any(words[at - 1] not in ("i", "we") for at in supposes):
         return False
@@ -69,10 +94,21 @@ def _is_understood(text: Text, senses: Senses, place: int) -> bool:
     if words[start] in ("a", "an", "your") or (words[place - 1] in _MYSELF and words[place] in _BEING):
         return False
     # "The author sees it as Positive", "The author is happy. …"; but "The author is dissatisfied." is a whole answer.
-    whole = start == 0 and text.sentence(place)[1] >= len(words) and words[place] == "is"
+    whole = start == 0 and not text.says(last, len(words)) and words[place] == "is"
     if ("is" in senses[place] or words[place] == "as") and any("person" in senses[at] for at in range(start, place)):
         return whole
     return is_plain(text, senses, range(start, place))
+
+
+def _is_own(words: Sequence[str], senses: Senses, start: int) -> bool:
+    """Whether a clause that begins with or after a "that" is the model's: "this means that", not "he insists that"."""
+    that = start - (words[start - 1 : start] == ["that"])
+    if words[that] not in _THAT:
+        return True
+    before = that - 1
+    while before >= 0 and words[before] == ",":
+        before -= 1
+    return before < 0 or words[before] in BREAKS or bool({"shows", "conclusion", "turn", "think"} & senses[before])
 
 
 def is_plain(text: Text, senses: Senses, places: range) -> bool:

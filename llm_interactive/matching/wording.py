@@ -16,7 +16,7 @@ Sense = Literal[
     "order", "task", "noun", "nouns", "praise", "final", "think", "of", "is", "act", "tail", "filler", "conclusion",
     "reason", "states", "and", "or", "refusal", "revision", "cross", "tick", "interjection", "common", "verdict",
     "degree", "lead", "closing", "modal", "article", "touch", "approval", "chat", "plain", "claims", "own",
-    "unsure", "retraction", "person", "reported",
+    "unsure", "retraction", "person", "reported", "asks", "shows",
 ]
 # fmt: on
 """What a word or phrase does to the names near it."""
@@ -205,10 +205,15 @@ class Wording:
                 self._after_noun(place, heads)
             if "act" in sense and self._is_own(place):
                 after = place + 1
-                while after < min(len(self._words), place + 10) and {"act", "tail", "filler"} & self.senses[after]:
+                while after < min(len(self._words), place + 10) and self._is_tail(after):
                     after += 1
                 self._open(range(place + 1, after + 1), Head(final=False, plural=False), heads)
         return heads
+
+    def _is_tail(self, place: int) -> bool:
+        """Whether the word may stand between "I would classify" and the answer: also the noun of "this clause as"."""
+        around = (*self._words[place - 1 : place], *self._words[place + 1 : place + 2])
+        return bool({"act", "tail", "filler"} & self.senses[place]) or around == ("this", "as")
 
     def _is_own(self, place: int) -> bool:
         """Whether it is the model that classifies at `place`: "I would classify", not "people classify"."""
@@ -257,7 +262,7 @@ class Wording:
                 break
             word = self._words[place]
             passed = word in ":=|(-—–\n" or (not word.isalnum() and word not in BREAKS)
-            if not passed and not {"filler", "is", "tail", "act"} & self.senses[place]:
+            if not passed and "is" not in self.senses[place] and not self._is_tail(place):
                 break
 
     # -------------------------------------------------------------------------------------------- the whole text
