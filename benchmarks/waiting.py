@@ -114,7 +114,8 @@ def health(sizes: Sizes, folder: Path) -> list[Row]:
     with LoopbackLLM() as llm, Backend(llm, folder) as backend:
         llm.behave(Behaviour(latency=1.0))
         for number in range(_PREDICTS):
-            body = batch(names(f"flight-{number}", 20))
+            # More than one that arrives before the others can have answered at once.
+            body = batch(names(f"flight-{number}", 60))
             threading.Thread(target=_try, args=(backend.port, body), daemon=True).start()
         time.sleep(2.0)
         began = time.monotonic()
