@@ -63,7 +63,6 @@ class Database:
     def __init__(self, url: str, metadata: sa.MetaData, sweep: Callable[[sa.Connection], None]) -> None:
         """Open it and make the tables that are not there; `sweep` deletes what is too old, now and then."""
         self._engine = _engine(url)
-        self._metadata = metadata
         self._upserts = {table: self._upsert(table) for table in metadata.sorted_tables}
         self._sweep = sweep
         self._swept = time.monotonic()
@@ -206,9 +205,9 @@ class Database:
                 rows_of[table] += rows
         self._prepare()
         with self._engine.begin() as connection:
-            for table in self._metadata.sorted_tables:
+            for table, upsert in self._upserts.items():
                 if table in rows_of:
-                    connection.execute(self._upserts[table], _in_order(table, rows_of[table]))
+                    connection.execute(upsert, _in_order(table, rows_of[table]))
             if time.monotonic() - self._swept > _SWEEP_SECONDS:
                 self._swept = time.monotonic()
                 self._sweep(connection)
@@ -240,7 +239,7 @@ class Database:
             if self._engine.dialect.name == "postgresql":
                 # IF NOT EXISTS alone still collides when replicas start together.
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-            for table in self._metadata.sorted_tables:
+            for table in self._upserts:
                 connection.execute(CreateTable(table, if_not_exists=True))
                 for index in table.indexes:
                     connection.execute(CreateIndex(index, if_not_exists=True))

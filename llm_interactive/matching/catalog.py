@@ -132,7 +132,10 @@ class Catalog:
         """The choice among those of one name ("US", "us"): the one written so, if there are several."""
         several = list(places)
         if len(several) > 1:
-            several = [place for place in several if self._normal[place] == written]
+            # In small letters too: "sınır" is "Sınır" and not "Sinir".
+            several = [place for place in several if self._normal[place] == written] or [
+                place for place in several if self._normal[place].lower() == written
+            ]
         return several[0] if len(several) == 1 else None
 
     def _shares_end(self, word: str, following: list[str]) -> bool:

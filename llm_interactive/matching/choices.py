@@ -64,7 +64,9 @@ def _claimed(reading: _Reading, single: bool) -> set[int]:
         return set()
     if strongest < Strength.ANSWERED and next(reading.wording.places("asks"), None) is not None:
         return set()
-    if strongest <= Strength.OPENED and (len(reading.text.text) > MAX_READ or reading.refuses()):
+    if strongest <= Strength.OPENED and (
+        len(reading.text.text) > MAX_READ or reading.refuses() or reading.text.breaks_off()
+    ):
         return set()
     best = [claim for claim in claims if claim.strength == strongest]
     names = choices_of(best)
@@ -76,6 +78,7 @@ def _claimed(reading: _Reading, single: bool) -> set[int]:
 
 
 _VERSUS = frozenset({"vs", "versus"})
+_GRADED = frozenset({"severity", "priority", "urgency", "risk"})
 _THE = frozenset({"the", "these", "those"})
 _IN: frozenset[Sense] = frozenset({"closing", "of", "tail", "lead", "plain", "common"})
 
@@ -197,9 +200,10 @@ class _Reading:
         if wording.crossed_out(start, row.first, row.last, end):
             return False
         followed = following is not None and following.first < end
-        if not followed and is_undone(text, wording.senses, row.last, end):
+        end = following.first if following and followed else end
+        if is_undone(text, wording.senses, row.last, end, followed=followed):
             return False
-        return not wording.denied_after(row.last, following.first if following and followed else end, followed=followed)
+        return not wording.denied_after(row.last, end, followed=followed)
 
     def _is_in_passing(self, row: Row) -> bool:
         """Whether a name is quoted, compared ("A vs. B"), or only describes something: "the spam filter"."""
@@ -304,7 +308,7 @@ class _Reading:
         text = self.text
         if row.strength == Strength.ALONE or self._fills(row, text.sentence):
             return True
-        ends = self._ends(row) or text.text[text.ends[row.last - 1] :][:1] == ")"
+        ends = self._ends(row) or text.text[text.ends[row.last - 1] :][:1] == ")" or self._is_grade(row.last)
         if row.strength >= Strength.ANSWERED:
             return ends
         leads = not text.says(0, name.first)
@@ -328,7 +332,16 @@ class _Reading:
             if (leads and follows == ",") or (written != choice and follows != "—"):
                 return False
             ends = ends or (leads and follows == "is")
-        return ends and (leads or self._comes_after(name, ":=", {"states", "conclusion"}))
+        return ends and (leads or self._comes_after(name, ":=", {"states", "conclusion", "is"}))
+
+    def _is_grade(self, last: int) -> bool:
+        """Whether the name before word `last` is said to be a grade, and no more: "Low severity."."""
+        words = self.text.words
+        return (
+            words[last] in _GRADED
+            if last + 1 == len(words)
+            else last < len(words) and (words[last] in _GRADED and words[last + 1] in BREAKS)
+        )
 
     def _comes_after(self, name: Mention, breaks: str, senses: set[str]) -> bool:
         place = name.first - 1

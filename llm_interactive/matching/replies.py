@@ -170,6 +170,7 @@ def _spoken(value: Any, *, named: bool) -> Iterator[str]:
 
 BREAKS = frozenset("\n,;:!?.|/=(—–-")
 SENTENCE_ENDS = frozenset("\n;!?.")
+_GOES_ON = frozenset(("so", "but", "and", "or", "because", "the", "a", "an", "however", ",", ":"))
 
 # Scripts without spaces are read character by character, katakana by the run: アート is not in スタート.
 _SPACELESS = (
@@ -279,6 +280,11 @@ class Text:
         whole = not _LETTER_OR_DIGIT.search(self.text, 0, opened) and not _LETTER_OR_DIGIT.search(self.text, closed)
         within = _LETTER_OR_DIGIT.search(self.text, opened, start) or _LETTER_OR_DIGIT.search(self.text, end, closed)
         return bool(within) and not whole
+
+    def breaks_off(self) -> bool:
+        """Whether the text ends amid a sentence, or with a question to whom it answers."""
+        words = self.words
+        return words[-1:] == ["?"] or words[-1] in _GOES_ON
 
     def is_emphasised(self, first: int, last: int) -> bool:
         """Whether `first` to `last` stand in bold or in code: "**Positive**"."""

@@ -60,6 +60,9 @@ def is_statement(text: Text, senses: Senses, first: int, last: int, *, several: 
     while not _begins(text, place) and not leads & senses[place] and _is_passed(text.words[place], senses[place]):
         place -= 1
     if not _begins(text, place):
+        # "There is a cat in it": no answer, where there is to be one.
+        if not several and "is" in senses[place] and text.words[place - 1 : place] == ["there"]:
+            return False
         claims = bool(leads & senses[place]) and is_closed(text, senses, last)
         return claims and _is_understood(text, senses, place, last)
     # "Slow, negative staff" is not "Although slow, negative.", nor is "In Germany, negative".
@@ -121,13 +124,16 @@ def is_plain(text: Text, senses: Senses, places: range) -> bool:
     )
 
 
-def is_undone(text: Text, senses: Senses, last: int, end: int) -> bool:
-    """Whether the words from `last` to `end` turn against what stands before them: "…, but that's incorrect"."""
+def is_undone(text: Text, senses: Senses, last: int, end: int, *, followed: bool) -> bool:
+    """Whether the words from `last` to `end` turn against what stands before them: "…, but that's incorrect".
+
+    `followed`: a "but not" is another name's.
+    """
     turned = False
     for place in range(last, end):
         sense = senses[place]
         turned = turned or "turn" in sense or text.words[place] == "yet"
-        if "unsure" in sense or (turned and "not" in sense):
+        if "unsure" in sense or (turned and "not" in sense and not followed):
             return True
     return False
 

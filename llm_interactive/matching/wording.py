@@ -237,6 +237,8 @@ class Wording:
             return
         after = place + ("is" not in senses[place])
         after += after < len(words) and words[after].isdigit()
+        while after < len(words) and "praise" in senses[after] and not {"of", "is"} & senses[after]:
+            after += 1
         if after < len(words) and "of" in senses[after]:
             limit = min(len(words), after + 8)
             while after < limit and words[after] not in _CLAUSE_ENDS and "is" not in senses[after]:
@@ -276,6 +278,8 @@ class Wording:
         words = self._words
         for place in range(start, len(words)):
             alone = words[place - 1] in SENTENCE_ENDS and words[place + 1 : place + 2] in ([], ["."], ["!"])
+            if words[place] == "wait" and place > 0 and words[place - 1] not in BREAKS:
+                continue
             if "retraction" in self.senses[place] or (words[place] == "no" and alone):
                 return True
         return False
