@@ -12,7 +12,8 @@ from typing import NamedTuple
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from llm_interactive.matching.replies import BREAKS, Text, normal
+from llm_interactive.matching.replies import normal
+from llm_interactive.matching.text import BREAKS, Text
 from llm_interactive.matching.wording import COMMON, DEGREES
 
 _KOREAN_ENDING = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from llm_interactive.matching.replies import BREAKS, Text
+from llm_interactive.matching.text import BREAKS, Text
 from llm_interactive.matching.wording import Sense
 
 Senses = Sequence[frozenset[Sense]]

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
-from llm_interactive.matching.replies import BREAKS, SENTENCE_ENDS, Text, normal
+from llm_interactive.matching.replies import normal
+from llm_interactive.matching.text import BREAKS, SENTENCE_ENDS, Text
 
 # fmt: off
 Sense = Literal[
