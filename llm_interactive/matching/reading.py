@@ -17,7 +17,7 @@ from llm_interactive.matching.statements import (
     is_undone,
 )
 from llm_interactive.matching.text import BREAKS, Text
-from llm_interactive.matching.wording import INTERJECTIONS, Sense, Wording
+from llm_interactive.matching.wording import HEADINGS, INTERJECTIONS, Sense, Wording
 
 _VERSUS = frozenset({"vs", "versus"})
 _GRADED = frozenset({"severity", "priority", "urgency", "risk"})
@@ -117,6 +117,9 @@ class Reading:
             return True
         if any(text.is_quoted(name.first, name.last) for name in row.mentions):
             return True
+        # "Answer: …" where "Answer" is a choice.
+        if text.words[row.last : row.last + 1] == [":"] and text.words[row.last - 1] in HEADINGS:
+            return True
         if row.first == 0 or text.words[row.first - 1] not in _THE or row.last >= len(text.words):
             return False
         written = text.text[text.starts[row.first] : text.ends[row.last - 1]]
@@ -165,9 +168,12 @@ class Reading:
 
     def _is_last_word(self, row: Row) -> bool:
         """Whether the text ends with a sentence that only says it: "… This is Positive."."""
-        start, end = self.text.sentence(row.first)
-        last = start > 0 and not self.text.says(row.last, end) and not self.text.says(end, len(self.text.words))
-        return last and is_plain(self.text, self.wording.senses, range(start, row.first))
+        start, _ = self.text.sentence(row.first)
+        if start == 0 or self.text.says(row.last, len(self.text.words)):
+            return False
+        # "… Cause: Water damage", if nothing else is listed so.
+        headed = self.text.words[row.first - 1] == ":" and row.first - start < 6 and self.text.words.count(":") == 1
+        return headed or is_plain(self.text, self.wording.senses, range(start, row.first))
 
     def _weighed(self, sentence: list[Row]) -> list[Row]:
         """The claims of one sentence: where it makes several, none of them is its answer."""
@@ -221,11 +227,7 @@ class Reading:
             )
             return closes or (leads and (ends or follows in ("it", "this", "that", "the", "i")))
         # "True, he said so" only admits it.
-        if (
-            leads
-            and follows == ","
-            and not {"reason", "link"} & self.wording.senses[min(row.last + 1, len(text.words) - 1)]
-        ):
+        if leads and follows == "," and "reason" not in self.wording.senses[min(row.last + 1, len(text.words) - 1)]:
             return False
         choice = self.catalog.choices[name.choice].strip()
         if len(choice) <= 2 and choice.isupper():

@@ -52,6 +52,7 @@ def _words_of(sense: Sense) -> frozenset[str]:
 INTERJECTIONS = _words_of("interjection")
 COMMON = _words_of("common") | INTERJECTIONS
 DEGREES = _words_of("degree")
+HEADINGS = _words_of("noun") | _words_of("nouns") | _words_of("task")
 
 _NOTHING: frozenset[Sense] = frozenset()
 _DENIAL: frozenset[Sense] = frozenset({"not", "after"})
