@@ -87,6 +87,19 @@ def truncated(completion: ChatCompletion, provider: Provider) -> str:
     return sentence
 
 
+_CUT = {
+    "length": "A reply was cut off at the limit of tokens and is kept as far as it came. Raise MAX_TOKENS.",
+    "content_filter": "The content filter cut a reply off; it is kept as far as it came.",
+}
+
+
+def log_cut(completion: ChatCompletion) -> None:
+    """Log that a reply with text is not whole, with the provider's id of the request."""
+    for cause, sentence in _CUT.items():
+        if any(choice.finish_reason == cause for choice in completion.choices):
+            log.warning("%s (request id %s)", sentence, getattr(completion, "_request_id", None) or "not given")
+
+
 def _without_text(completion: ChatCompletion, provider: Provider) -> str:
     choice = completion.choices[0] if completion.choices else None
     if choice is None:

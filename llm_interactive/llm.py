@@ -21,7 +21,7 @@ from openai.types.chat.chat_completion import Choice
 from llm_interactive.connections import ending_at, timed_client
 from llm_interactive.content import Messages
 from llm_interactive.errors import LLMError, RejectedError
-from llm_interactive.failures import Provider, no_completion, translate, truncated
+from llm_interactive.failures import Provider, log_cut, no_completion, translate, truncated
 from llm_interactive.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -229,6 +229,7 @@ def _texts(completion: ChatCompletion, provider: Provider) -> list[str]:
         texts.append(_REASONING.sub("", content, count=1).strip() or content.strip())
     if not texts:
         raise RejectedError(truncated(completion, provider), request_id=completion._request_id)
+    log_cut(completion)
     return texts
 
 

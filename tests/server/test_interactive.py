@@ -224,9 +224,13 @@ def test_a_label_in_a_code_fence_is_ticked(client: FlaskClient, llm: FakeLLM) ->
     assert chosen(press(client, typed("Judge."))) == ["Sarcastic"]
 
 
-def test_a_reply_cut_off_by_the_token_limit_is_shown_as_far_as_it_came(client: FlaskClient, llm: FakeLLM) -> None:
+def test_a_reply_cut_off_by_the_token_limit_is_shown_as_far_as_it_came_and_the_log_says_so(
+    client: FlaskClient, llm: FakeLLM, caplog: pytest.LogCaptureFixture
+) -> None:
     llm.answer = Reply(texts=["Once upon a"], finish_reason="length")
     assert texts(press(client, typed("Tell a story."))) == ["Once upon a"]
+    assert "cut off at the limit of tokens" in caplog.text
+    assert "Raise MAX_TOKENS." in caplog.text
 
 
 def test_the_projects_id_alone_is_not_the_project(client: FlaskClient, llm: FakeLLM) -> None:
