@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import struct
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def post_worker_init(worker: Any) -> None:
 def on_exit(_: Any) -> None:
     """Remove the folder of the workers' counters that `python -m llm_interactive` has made."""
     counters = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
-    if counters.name.startswith("llm-interactive-"):
+    if counters.name.startswith("llm-interactive-") and counters.parent == Path(tempfile.gettempdir()):
         shutil.rmtree(counters, ignore_errors=True)
 
 

@@ -225,3 +225,10 @@ def test_content_in_parts_is_one_text(client: FlaskClient, llm: FakeLLM, content
     choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
     llm.answer = Reply(body=json.dumps({"id": "x", "object": "chat.completion", "choices": [choice]}).encode())
     assert texts(press(client, typed("Judge."))) == ["Sarcastic"]
+
+
+@pytest.mark.parametrize("reason", [None, "", "eos", 7, ["length"], {"length": True}], ids=str)
+def test_why_a_reply_ended_may_be_anything(client: FlaskClient, llm: FakeLLM, reason: Any) -> None:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Sarcastic"}, "finish_reason": reason}
+    llm.answer = Reply(body=json.dumps({"id": "x", "object": "chat.completion", "choices": [choice]}).encode())
+    assert texts(press(client, typed("Judge."))) == ["Sarcastic"]
