@@ -194,9 +194,17 @@ class Database:
                 return all(self._written([write]) for write in group)
             log.warning("A write is lost: the database does not take it")
         else:
-            self._failures.clear()
-            self._rests_until = 0.0
+            self._is_well()
         return True
+
+    def _is_well(self) -> None:
+        self._rests_until = 0.0
+        with self._changed:
+            if self._failures and self._waiting:
+                # What was kept meanwhile is not safe yet.
+                self._urgent = True
+            else:
+                self._failures.clear()
 
     def _commit(self, group: Sequence[_Write]) -> None:
         rows_of: dict[sa.Table, list[Mapping[str, Any]]] = defaultdict(list)

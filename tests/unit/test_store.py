@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -327,6 +328,20 @@ def test_nobody_waits_for_a_database_that_another_program_has_locked(store: Stor
     store.close()
     assert seen == "typed meanwhile"
     assert len(Store(f"sqlite:///{file}", reply_ttl=24).replies(map(str, range(100)))) == 100
+
+
+def test_the_store_is_well_again_only_when_all_that_was_kept_is_written(store: Store, file: Path) -> None:
+    lock = sqlite3.connect(file, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    for number in range(1200):
+        store.save_reply(str(number), REPLY)
+    lock.execute("COMMIT")
+    give_up = time.monotonic() + 30
+    while store.failure is not None and time.monotonic() < give_up:
+        time.sleep(0.001)
+    written = lock.execute("SELECT count(*) FROM replies").fetchone()
+    lock.close()
+    assert (store.failure, written) == (None, (1200,))
 
 
 def test_a_database_that_comes_up_after_the_start_is_used(opened: Callable[..., Store], tmp_path: Path) -> None:
