@@ -41,7 +41,7 @@ def label_figures() -> str:
 
 
 def _default(value: object) -> str:
-    if value is None:
+    if value is None or value == ():
         return ""
     if isinstance(value, bool):
         return f"`{int(value)}`"
