@@ -7,30 +7,23 @@ the database is away they are kept in memory, and a thread writes them when it i
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotDone
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from llm_interactive.engines import PATIENCE, REST_SECONDS, engine_of, private_file
+
 log = logging.getLogger(__name__)
-
-_PATIENCE = 2.0
-"""Seconds that anybody waits for one answer of the database; Label Studio gives /setup 3."""
-
-_REST_SECONDS = 5.0
-"""How long a database that did not answer in time is left alone."""
 
 _GROUP = 500
 _SWEEP_SECONDS = 600
@@ -62,7 +55,7 @@ class Database:
 
     def __init__(self, url: str, metadata: sa.MetaData, sweep: Callable[[sa.Connection], None]) -> None:
         """Open it and make the tables that are not there; `sweep` deletes what is too old, now and then."""
-        self._engine = _engine(url)
+        self._engine = engine_of(url)
         self._upserts = {table: self._upsert(table) for table in metadata.sorted_tables}
         self._sweep = sweep
         self._swept = time.monotonic()
@@ -95,7 +88,7 @@ class Database:
         except (sa.exc.SQLAlchemyError, OSError, ValueError) as error:
             self._failed("read", error)
             if time.monotonic() - started > 1:
-                self._rests_until = time.monotonic() + _REST_SECONDS
+                self._rests_until = time.monotonic() + REST_SECONDS
             return []
         self._failures.pop("read", None)
         if self._failures:
@@ -131,7 +124,7 @@ class Database:
             self._settle(group)
         elif "write" not in self._failures and time.monotonic() >= self._rests_until:
             with suppress(NotDone):
-                write.done.result(_PATIENCE)
+                write.done.result(PATIENCE)
 
     def close(self) -> None:
         """Commit what is waiting and let go of the database."""
@@ -242,7 +235,7 @@ class Database:
         if self._ready:
             return
         if self._engine.dialect.name == "sqlite":
-            _private_file(str(self._engine.url.database))
+            private_file(str(self._engine.url.database))
         with self._engine.begin() as connection:
             if self._engine.dialect.name == "postgresql":
                 # IF NOT EXISTS alone still collides when replicas start together.
@@ -258,59 +251,3 @@ def _in_order(table: sa.Table, rows: list[Mapping[str, Any]]) -> list[Mapping[st
     """Rows by their keys: processes that write the same ones must not wait for each other."""
     keys = [column.name for column in table.primary_key if column.name in rows[0]]
     return sorted(rows, key=lambda row: [row[key] for key in keys])
-
-
-def _engine(url: str) -> sa.Engine:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return _postgresql(parsed)
-    engine = sa.create_engine(parsed, pool_size=5, max_overflow=15, connect_args={"timeout": _PATIENCE})
-
-    @sa.event.listens_for(engine, "connect")
-    def _pragmas(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        # In WAL mode this loses nothing when the process is killed, and saves a sync for each commit.
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    return engine
-
-
-def _private_file(name: str) -> None:
-    # Prompts and replies are the team's; SQLite gives its journal files the same mode.
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    path.chmod(0o600)
-
-
-def _postgresql(url: sa.URL) -> sa.Engine:
-    import psycopg
-
-    gave_up = float("-inf")
-
-    class BoundedConnection(psycopg.Connection[Any]):
-        """A connection that gives up on a server that accepts and never answers; the driver would wait for ever."""
-
-        def wait(self, gen: Generator[Any, Any, Any], interval: float = 0.1, timeout: float | None = None) -> Any:
-            nonlocal gave_up
-            ends = time.monotonic() + _PATIENCE
-            try:
-                return super().wait(gen, interval, timeout or _PATIENCE)
-            except psycopg.OperationalError:
-                # Not used again: the server may still answer this.
-                self.pgconn.finish()
-                if time.monotonic() >= ends:
-                    gave_up = time.monotonic()
-                raise
-
-    # PostgreSQL allows 100 connections unless told otherwise: enough for a handful of processes of this size.
-    # The pool's own patience is long: that all connections are in use does not mean that the database is away.
-    engine = sa.create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=10)
-
-    @sa.event.listens_for(engine, "do_connect")
-    def _connect(_: Any, __: Any, arguments: Any, options: Any) -> Any:
-        if time.monotonic() < gave_up + _REST_SECONDS:
-            raise psycopg.OperationalError("the database does not answer")
-        return BoundedConnection.connect(*arguments, **{"connect_timeout": 2, **options})
-
-    return engine
