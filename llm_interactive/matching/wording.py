@@ -84,6 +84,7 @@ class Wording:
 
     def __init__(self, text: Text, named: bytearray) -> None:
         """`named` has a one for each word that is part of a name."""
+        self._text = text
         self._words = text.words
         self._named = named
         self.senses = [_NOTHING] * len(text.words)
@@ -265,9 +266,13 @@ class Wording:
             if place >= len(self._words) or self._named[place]:
                 break
             word = self._words[place]
-            passed = word in ":=|(-—–\n" or (not word.isalnum() and word not in BREAKS)
+            passed = word in ":=|(-—–\n" or (not word.isalnum() and word not in BREAKS) or self._is_enumerator(place)
             if not passed and "is" not in self.senses[place] and not self._is_tail(place):
                 break
+
+    def _is_enumerator(self, place: int) -> bool:
+        """Whether the word numbers what follows: "Answer: 2) Positive"."""
+        return len(self._words[place]) < 3 and self._text.text[self._text.ends[place] :][:1] == ")"
 
     # -------------------------------------------------------------------------------------------- the whole text
 
