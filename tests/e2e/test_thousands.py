@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -145,14 +144,10 @@ def outcome(prediction: Json) -> tuple[str, str]:
 
 
 def test_a_thousand_tasks_are_all_stored_and_each_is_asked_once(project: Project, llm: FakeLLM) -> None:
-    began = time.monotonic()
     retrieve(project)
-    took = time.monotonic() - began
-
     assert_all_are_stored_and_valid(project)
     assert Counter(map(number_in, llm.calls)) == dict.fromkeys(range(TASKS), 1)
     assert llm.max_in_flight <= CONCURRENCY
-    assert took < 100, "longer than Label Studio waits for a backend"
 
 
 def test_after_a_kill_in_the_middle_the_next_retrieval_stores_all_and_pays_for_none_twice(
