@@ -14,10 +14,10 @@ from typing import Any
 import httpx2
 import openai
 from flask.testing import FlaskClient
-from openai.types.chat import ChatCompletion
 from pydantic import SecretStr
 
 from llm_interactive.batch import Batch
+from llm_interactive.completions import Choice, Completion
 from llm_interactive.content import build_messages
 from llm_interactive.dispatcher import Dispatcher, Queue
 from llm_interactive.errors import AccountError, BackendError, RejectedError, TaskDataError, TransientLLMError
@@ -75,11 +75,8 @@ def _of_the_provider() -> Iterator[Cause]:
     yield "provider: no answer in time", translate(openai.APITimeoutError(request=_REQUEST), _OPENAI)
     yield "provider: cannot be reached", translate(openai.APIConnectionError(request=_REQUEST), _OPENAI)
     yield "provider: HTML or other JSON with 200", no_completion(_OPENAI)
-    for cause, choice in _EMPTY.items():
-        completion = ChatCompletion.model_validate(
-            {"id": "", "created": 0, "model": "", "object": "chat.completion", "choices": [choice] if choice else []}
-        )
-        yield f"reply: {cause}", RejectedError(truncated(completion, _OPENAI))
+    for cause, choices in _EMPTY.items():
+        yield f"reply: {cause}", RejectedError(truncated(Completion(choices), _OPENAI))
 
 
 _STATUSES = (
@@ -99,33 +96,13 @@ _STATUSES = (
     (500, "", "provider: failure (500, 502, 503, …)"),
 )
 
-_EMPTY = {
-    "no choice at all": None,
-    "empty": {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": ""}},
-    "refusal": {
-        "index": 0,
-        "finish_reason": "stop",
-        "message": {"role": "assistant", "content": None, "refusal": "I cannot help with that."},
-    },
-    "withheld by a content filter": {
-        "index": 0,
-        "finish_reason": "content_filter",
-        "message": {"role": "assistant", "content": None},
-    },
-    "cut off before any text": {
-        "index": 0,
-        "finish_reason": "length",
-        "message": {"role": "assistant", "content": None},
-    },
-    "a tool call": {
-        "index": 0,
-        "finish_reason": "tool_calls",
-        "message": {
-            "role": "assistant",
-            "content": None,
-            "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
-        },
-    },
+_EMPTY: dict[str, tuple[Choice, ...]] = {
+    "no choice at all": (),
+    "empty": (Choice(""),),
+    "refusal": (Choice("", refusal="I cannot help with that."),),
+    "withheld by a content filter": (Choice("", finish_reason="content_filter"),),
+    "cut off before any text": (Choice("", finish_reason="length"),),
+    "a tool call": (Choice("", calls_tool=True),),
 }
 
 

@@ -15,8 +15,8 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 import openai
-from openai.types.chat import ChatCompletion
 
+from llm_interactive.completions import Completion
 from llm_interactive.errors import (
     AccountError,
     LLMError,
@@ -80,10 +80,10 @@ def no_completion(provider: Provider, request_id: str | None = None) -> Transien
     return TransientLLMError(sentence, request_id=request_id)
 
 
-def truncated(completion: ChatCompletion, provider: Provider) -> str:
+def truncated(completion: Completion, provider: Provider) -> str:
     """The sentence for a completion without any text, which is logged with the provider's id of the request."""
     sentence = _without_text(completion, provider)
-    log.warning("%s (request id %s)", sentence, getattr(completion, "_request_id", None) or "not given")
+    log.warning("%s (request id %s)", sentence, completion.request_id or "not given")
     return sentence
 
 
@@ -93,25 +93,24 @@ _CUT = {
 }
 
 
-def log_cut(completion: ChatCompletion) -> None:
+def log_cut(completion: Completion) -> None:
     """Log that a reply with text is not whole, with the provider's id of the request."""
     for cause, sentence in _CUT.items():
         if any(choice.finish_reason == cause for choice in completion.choices):
-            log.warning("%s (request id %s)", sentence, getattr(completion, "_request_id", None) or "not given")
+            log.warning("%s (request id %s)", sentence, completion.request_id or "not given")
 
 
-def _without_text(completion: ChatCompletion, provider: Provider) -> str:
+def _without_text(completion: Completion, provider: Provider) -> str:
     choice = completion.choices[0] if completion.choices else None
     if choice is None:
         return f"{provider.name} answered without any reply."
-    refusal = choice.message.refusal if choice.message else None
-    if refusal:
-        return f"The model refused: {_short(refusal)}"
+    if choice.refusal:
+        return f"The model refused: {_short(choice.refusal)}"
     if choice.finish_reason == "content_filter":
         return f"{provider.name}'s content filter withheld the reply."
     if choice.finish_reason == "length":
         return "The reply was cut off before any text came. Raise MAX_TOKENS."
-    if choice.message and choice.message.tool_calls:
+    if choice.calls_tool:
         return "The model called a tool instead of replying."
     return "The model's reply was empty."
 

@@ -15,9 +15,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 import openai
-from openai.types.chat import ChatCompletion, ChatCompletionMessage
-from openai.types.chat.chat_completion import Choice
 
+from llm_interactive.completions import Completion, read_completion, request_id
 from llm_interactive.connections import ending_at, timed_client
 from llm_interactive.content import Messages
 from llm_interactive.errors import LLMError, RejectedError
@@ -120,8 +119,8 @@ class ChatClient:
                     raise
                 log.warning("%d of %d responses, then: %s", len(texts), request.num_responses, error.sentence)
                 break
-            prompt_tokens += _count(completion.usage, "prompt_tokens")
-            completion_tokens += _count(completion.usage, "completion_tokens")
+            prompt_tokens += completion.prompt_tokens
+            completion_tokens += completion.completion_tokens
         return Reply(tuple(texts), prompt_tokens, completion_tokens)
 
     def close(self) -> None:
@@ -129,26 +128,34 @@ class ChatClient:
         if "_client" in self.__dict__:
             self._client.close()
 
-    def _create(self, request: ChatRequest, n: int, give_up: float) -> ChatCompletion:
+    def _create(self, request: ChatRequest, n: int, give_up: float) -> Completion:
         for _ in range(4):
             parameters = self._parameters(request, n)
             try:
-                # chat.completions.create posts the same, after a walk through all messages: ours are JSON already.
+                # chat.completions.create posts the same, after a walk through all messages (ours are JSON already), and
+                # makes objects of the answer without a look at its shape.
                 with ending_at(give_up):
-                    answer = self._client.post(
+                    response = self._client.post(
                         "/chat/completions",
-                        cast_to=ChatCompletion,
+                        cast_to=httpx2.Response,
                         body={"model": request.model, "messages": request.messages, **parameters},
                         options={"timeout": max(0.001, give_up - time.monotonic())},
                     )
-                return _checked(answer, self.provider)
             except openai.BadRequestError as error:
                 if not self._refuses(request.model, error, parameters):
                     raise self._translated(error, request) from None
             except (openai.OpenAIError, httpx2.HTTPError, ValueError, TypeError, AttributeError) as error:
-                # The last three are what the SDK raises over a body that is no completion.
+                # The last three are what the SDK raises over an error of an odd shape.
                 raise self._translated(error, request) from None
+            else:
+                return self._read(response)
         raise RejectedError(f"{self.provider.name} refuses the parameters of the request.")
+
+    def _read(self, response: httpx2.Response) -> Completion:
+        try:
+            return read_completion(response)
+        except ValueError:
+            raise no_completion(self.provider, request_id(response)) from None
 
     def _parameters(self, request: ChatRequest, n: int) -> dict[str, Any]:
         refused = self._refused.get(request.model, set())
@@ -183,12 +190,6 @@ class ChatClient:
         return openai.OpenAI(api_key=key, base_url=self._base_url, max_retries=0, http_client=http)
 
 
-def _count(usage: Any, name: str) -> int:
-    # Nothing has checked what the server counts.
-    count = getattr(usage, name, 0)
-    return count if isinstance(count, int) and 0 <= count < 10**12 else 0
-
-
 def _azure(settings: Settings, key: str, http: httpx2.Client) -> openai.OpenAI:
     endpoint = settings.azure_resource_endpoint or ""
     if urlsplit(endpoint).path.rstrip("/").endswith("/openai/v1"):
@@ -206,34 +207,10 @@ def _ollama_url(endpoint: str) -> str:
     return endpoint if urlsplit(endpoint).path.strip("/") else f"{endpoint}/v1"
 
 
-def _checked(answer: Any, provider: Provider) -> ChatCompletion:
-    # The SDK does not validate: HTML with status 200 arrives as str, foreign JSON with choices=None.
-    choices = answer.choices if isinstance(answer, ChatCompletion) else None
-    if not isinstance(choices, list) or not all(_is_choice(choice) for choice in choices):
-        raise no_completion(provider, getattr(answer, "_request_id", None))
-    completion: ChatCompletion = answer
-    return completion
-
-
-def _is_choice(choice: Any) -> bool:
-    return isinstance(choice, Choice) and isinstance(choice.message, ChatCompletionMessage | None)
-
-
-def _texts(completion: ChatCompletion, provider: Provider) -> list[str]:
+def _texts(completion: Completion, provider: Provider) -> list[str]:
     """The texts of a completion's choices, without the model's reasoning."""
-    texts: list[str] = []
-    for choice in completion.choices:
-        content = _text(choice.message.content if choice.message else None)
-        if not content.strip():
-            continue
-        texts.append(_REASONING.sub("", content, count=1).strip() or content.strip())
+    texts = [choice.text for choice in completion.choices if choice.text.strip()]
     if not texts:
-        raise RejectedError(truncated(completion, provider), request_id=completion._request_id)
+        raise RejectedError(truncated(completion, provider), request_id=completion.request_id)
     log_cut(completion)
-    return texts
-
-
-def _text(content: Any) -> str:
-    """The text of a message's content; some servers send it in parts, as they take it."""
-    parts = content if isinstance(content, list) else [{"text": content}]
-    return "".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
+    return [_REASONING.sub("", text, count=1).strip() or text.strip() for text in texts]

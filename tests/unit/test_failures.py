@@ -9,8 +9,8 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-from openai.types.chat import ChatCompletion
 
+from llm_interactive.completions import Choice, Completion
 from llm_interactive.errors import AccountError, LLMError, RateLimitError, RejectedError, TransientLLMError
 from llm_interactive.failures import Provider, translate, truncated
 
@@ -188,28 +188,16 @@ def test_the_time_that_the_provider_asks_to_wait_is_kept(
     assert translated.retry_after == seconds
 
 
-def completion(**choice: Any) -> ChatCompletion:
-    """A completion of one choice without text, but for what `choice` says."""
-    message = {"role": "assistant", "content": None, **choice.pop("message", {})}
-    whole = {"index": 0, "finish_reason": "stop", "message": message, **choice}
-    return ChatCompletion.model_validate(
-        {"id": "1", "created": 1, "model": "m", "object": "chat.completion", "choices": [whole]}
-    )
-
-
-TOOL_CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-
-
 @pytest.mark.parametrize(
-    ("without_text", "words"),
+    ("choices", "words"),
     [
-        (completion(), "empty"),
-        (completion(message={"refusal": "I can't help\nwith that."}), "refused: I can't help with that."),
-        (completion(finish_reason="content_filter"), "content filter"),
-        (completion(finish_reason="length"), "MAX_TOKENS"),
-        (completion(message={"tool_calls": [TOOL_CALL]}), "tool"),
-        (completion().model_copy(update={"choices": []}), "without any reply"),
+        ([Choice("")], "empty"),
+        ([Choice("", refusal="I can't help\nwith that.")], "refused: I can't help with that."),
+        ([Choice("", finish_reason="content_filter")], "content filter"),
+        ([Choice("", finish_reason="length")], "MAX_TOKENS"),
+        ([Choice("", calls_tool=True)], "tool"),
+        ([], "without any reply"),
     ],
 )
-def test_a_completion_without_text_says_why(without_text: ChatCompletion, words: str) -> None:
-    assert words in truncated(without_text, OPENAI)
+def test_a_completion_without_text_says_why(choices: list[Choice], words: str) -> None:
+    assert words in truncated(Completion(tuple(choices)), OPENAI)

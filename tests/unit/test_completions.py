@@ -1,0 +1,90 @@
+"""A provider's answer → a completion, whatever a compatible server makes of the shape."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx2
+import pytest
+
+from llm_interactive.completions import Choice, Completion, read_completion
+
+STOPPED = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Positive"}}
+
+
+def read(body: Any, **headers: str) -> Completion:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return read_completion(httpx2.Response(200, content=content, headers=headers))
+
+
+def choice(**message: Any) -> Choice:
+    [found] = read({"choices": [{"finish_reason": "stop", "message": message}]}).choices
+    return found
+
+
+def test_texts_tokens_and_the_requests_id_are_read() -> None:
+    body = {"choices": [STOPPED, STOPPED], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+    positive = Choice("Positive", finish_reason="stop")
+    assert read(body, **{"x-request-id": "req_1"}) == Completion((positive, positive), 7, 3, "req_1")
+
+
+def test_the_content_type_does_not_matter() -> None:
+    assert read({"choices": [STOPPED]}, **{"content-type": "text/plain"}).choices[0].text == "Positive"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (None, ""),
+        (7, ""),
+        ([], ""),
+        ([{"type": "text", "text": "Posi"}, {"type": "text", "text": "tive"}], "Positive"),
+        ([{"type": "image_url"}, "tive", {"text": None}], ""),
+        ("half a pair \ud83d", "half a pair \ud83d"),
+    ],
+    ids=repr,
+)
+def test_the_text_of_a_message_is_what_is_text_in_its_content(content: Any, text: str) -> None:
+    assert choice(content=content).text == text
+
+
+def test_what_stands_in_the_place_of_a_text_is_read() -> None:
+    assert choice(content=None, refusal="I can't.").refusal == "I can't."
+    assert choice(content=None, tool_calls=[{"id": "1"}]).calls_tool
+    assert choice(content="a", refusal=["odd"], tool_calls=[]) == Choice("a", finish_reason="stop")
+
+
+def test_a_choice_without_a_message_has_no_text() -> None:
+    assert read({"choices": [{"message": None, "finish_reason": ["odd"]}]}).choices == (Choice(""),)
+
+
+@pytest.mark.parametrize("tokens", [None, -1, "7", 1e20, 10**20, {}])
+def test_tokens_that_nobody_can_count_are_none(tokens: Any) -> None:
+    for usage in (tokens, {"prompt_tokens": tokens}):
+        assert read({"choices": [STOPPED], "usage": usage}).prompt_tokens == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        None,
+        [],
+        "choices",
+        {},
+        {"choices": None},
+        {"choices": {}},
+        {"choices": [None]},
+        {"choices": ["Positive"]},
+        {"choices": [{"text": "Positive"}]},
+        {"choices": [{"message": "Positive"}]},
+    ],
+    ids=lambda body: repr(body)[:40],
+)
+def test_what_is_no_completion_is_told_from_one(body: Any) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read(body)
