@@ -6,9 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 from label_studio_sdk.label_interface.control_tags import ControlTag
-from label_studio_sdk.label_interface.region import Region as SdkRegion
 
 from llm_interactive.errors import BackendError
 from llm_interactive.labeling import Label, Labeling, objects_of
@@ -90,11 +90,10 @@ def _prediction(result: list[dict[str, Any]], version: str) -> Prediction:
 
 def _region(control: ControlTag, labeling: Labeling, **value: Any) -> dict[str, Any]:
     target = labeling.object if labeling.object in objects_of(control) else objects_of(control)[0]
-    region: SdkRegion = control.label(to_name=target.name, **value)
     return {
-        "id": region.id,
+        "id": str(uuid4()),
         "from_name": control.name,
         "to_name": target.name,
         "type": str(control.tag).lower(),
-        "value": region.value.model_dump(),
+        "value": value,
     }
