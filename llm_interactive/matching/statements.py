@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from llm_interactive.matching.text import BREAKS, Text
-from llm_interactive.matching.wording import Sense
+from llm_interactive.matching.wording import OPINIONS, Sense
 
 Senses = Sequence[frozenset[Sense]]
 
@@ -19,29 +19,6 @@ _PLAIN: frozenset[Sense] = (
     _PASSED | _LEADS | {"plain", "own", "praise", "task", "of", "claims", "tail", "modal", "person"}
 )
 _JOINS = frozenset({"and", "because", "since", "that", "but"})
-_THAT = frozenset(
-    (
-        "that",
-        "dass",
-        "daß",
-        "que",
-        "qu'",
-        "che",
-        "что",
-        "że",
-        "že",
-        "dat",
-        "att",
-        "ότι",
-        "hogy",
-        "rằng",
-        "bahwa",
-        "أن",
-        "أنه",
-        "که",
-        "कि",
-    )
-)
 _MYSELF = frozenset({"i", "i'd", "i'll", "we", "we'd"})
 _BEING = frozenset({"be", "was", "were", "are"})
 _PARTS = frozenset({"toward", "towards", "regarding", "about"})
@@ -86,7 +63,7 @@ def _is_understood(text: Text, senses: Senses, place: int, last: int) -> bool:
         _begins(text, start - 1) or _TURNS & senses[start - 1] or (words[start - 1] in _JOINS and start < place)
     ):
         start -= 1
-    if not _is_own(words, senses, start):
+    if not _is_own(text, senses, start):
         return False
     supposes = [at for at in range(start, place + 1) if "modal" in senses[at]]
     if any(words[at - 1] not in ("i", "we") for at in supposes):
@@ -103,15 +80,18 @@ def _is_understood(text: Text, senses: Senses, place: int, last: int) -> bool:
     return is_plain(text, senses, range(start, place))
 
 
-def _is_own(words: Sequence[str], senses: Senses, start: int) -> bool:
+def _is_own(text: Text, senses: Senses, start: int) -> bool:
     """Whether a clause that begins with or after a "that" is the model's: "this means that", not "he insists that"."""
+    words = text.words
     that = start - (words[start - 1 : start] == ["that"])
-    if words[that] not in _THAT:
+    if "that" not in senses[that]:
         return True
-    before = that - 1
-    while before >= 0 and words[before] == ",":
-        before -= 1
-    return before < 0 or words[before] in BREAKS or bool({"shows", "conclusion", "turn", "think"} & senses[before])
+    before = that - 2 if words[that - 1 : that] == [","] else that - 1
+    if before <= 0 or words[before] in BREAKS:
+        return True
+    if words[before] in OPINIONS:
+        return bool({"own", "conclusion"} & senses[before - 1])
+    return bool({"shows", "conclusion", "turn", "think"} & senses[before])
 
 
 def is_plain(text: Text, senses: Senses, places: range) -> bool:

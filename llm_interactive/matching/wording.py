@@ -17,7 +17,7 @@ Sense = Literal[
     "order", "task", "noun", "nouns", "praise", "final", "think", "of", "is", "act", "tail", "filler", "conclusion",
     "reason", "states", "and", "or", "refusal", "revision", "cross", "tick", "interjection", "common", "verdict",
     "degree", "lead", "closing", "modal", "article", "touch", "approval", "chat", "plain", "claims", "own",
-    "unsure", "retraction", "person", "reported", "asks", "shows",
+    "unsure", "retraction", "person", "reported", "asks", "shows", "that",
 ]
 # fmt: on
 """What a word or phrase does to the names near it."""
@@ -65,8 +65,10 @@ _CLAUSE_ENDS = SENTENCE_ENDS | frozenset(",:—–-=|(")
 # What the label may be "of": "the sentiment of this review".
 _KNOWN: frozenset[Sense] = frozenset({"of", "plain", "praise", "task", "tail", "noun", "filler", "article", "closing"})
 
-# What somebody else may do.
-_OPINIONS = frozenset({"think", "believe", "say", "conclude"})
+OPINIONS = frozenset(
+    {"think", "believe", "say", "said", "conclude", "concluded", "feel", "guess", "see", "sense", "find"}
+)
+"""What the model says of itself ("I think"), and may say of others."""
 
 _MEMORY = 100
 """Words of a sentence that are looked back over."""
@@ -252,13 +254,14 @@ class Wording:
             self._open(range(after + 1, after + 10), Head(final, "nouns" in senses[place]), heads)
 
     def _is_thought(self, place: int) -> bool:
-        """Whether an answer may be announced after `place`: "I think", "but", and not "many believe"."""
+        """Whether an answer may be announced after `place`: "I think that", "but", and not "many believe"."""
         sense = self.senses[place]
-        if "turn" in sense or not sense & {"think"}:
+        if "turn" in sense or "think" not in sense:
             return "turn" in sense
-        if self._words[place] not in _OPINIONS:
-            return True
-        return place == 0 or self._words[place - 1] in BREAKS or bool({"own", "conclusion"} & self.senses[place - 1])
+        before = self.senses[place - 1] if place > 0 and self._words[place - 1] not in BREAKS else None
+        if self._words[place] == "that" and before is not None:
+            return "shows" in before and (self._words[place - 1] not in OPINIONS or self._is_thought(place - 1))
+        return self._words[place] not in OPINIONS or before is None or bool({"own", "conclusion"} & before)
 
     def _open(self, places: range, head: Head, heads: dict[int, Head]) -> None:
         for place in places:
