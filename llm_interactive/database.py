@@ -187,10 +187,10 @@ class Database:
                 return all(self._written([write]) for write in group)
             log.warning("A write is lost: the database does not take it")
         else:
-            self._is_well()
+            self._recovered()
         return True
 
-    def _is_well(self) -> None:
+    def _recovered(self) -> None:
         self._rests_until = 0.0
         with self._changed:
             if self._failures and self._waiting:

@@ -95,9 +95,7 @@ class Catalog:
             if any(taken[first:last]):
                 continue
             taken[first:last] = b"\1" * length
-            choice = self._one(
-                self._phrases[tuple(words[first:last])], text.text[text.starts[first] : text.ends[last - 1]]
-            )
+            choice = self._one(self._phrases[tuple(words[first:last])], text.written(first, last))
             if choice is not None and not self._is_misread(choice, words, first):
                 found.append(Mention(choice, first, last))
             if choice not in self.common:

@@ -122,7 +122,7 @@ class Reading:
             return True
         if row.first == 0 or text.words[row.first - 1] not in _THE or row.last >= len(text.words):
             return False
-        written = text.text[text.starts[row.first] : text.ends[row.last - 1]]
+        written = text.written(row.first, row.last)
         as_given = written in self.catalog.choices and not written.islower()
         return not as_given and text.words[row.last].isalpha() and not self.wording.senses[row.last] - _IN
 
@@ -158,7 +158,7 @@ class Reading:
     def _is_marked(self, row: Row) -> bool:
         """Whether a name is written as a label is, and in bold: "the customer is **Satisfied**."."""
         text = self.text
-        written = text.text[text.starts[row.first] : text.ends[row.last - 1]]
+        written = text.written(row.first, row.last)
         return (
             not self._several
             and written in self.catalog.choices
@@ -231,7 +231,7 @@ class Reading:
             return False
         choice = self.catalog.choices[name.choice].strip()
         if len(choice) <= 2 and choice.isupper():
-            written = text.text[text.starts[name.first] : text.ends[name.last - 1]]
+            written = text.written(name.first, name.last)
             # "I, for one", "a dog", but "a) Paris".
             if (leads and follows == ",") or (written != choice and follows != "—"):
                 return False
@@ -241,11 +241,9 @@ class Reading:
     def _is_grade(self, last: int) -> bool:
         """Whether the name before word `last` is said to be a grade, and no more: "Low severity."."""
         words = self.text.words
-        return (
-            words[last] in _GRADED
-            if last + 1 == len(words)
-            else last < len(words) and (words[last] in _GRADED and words[last + 1] in BREAKS)
-        )
+        if last >= len(words) or words[last] not in _GRADED:
+            return False
+        return last + 1 == len(words) or words[last + 1] in BREAKS
 
     def _comes_after(self, name: Mention, breaks: str, senses: set[str]) -> bool:
         place = name.first - 1

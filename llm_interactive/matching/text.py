@@ -82,6 +82,10 @@ class Text:
             del words[self._enumerator - first]
         return any(word[0].isalnum() or word[-1].isalnum() for word in words)
 
+    def written(self, first: int, last: int) -> str:
+        """The words from `first` to `last` as they are written."""
+        return self.text[self.starts[first] : self.ends[last - 1]]
+
     def sentence(self, place: int) -> tuple[int, int]:
         """Start and end of the sentence in which `place` is, with its full stop."""
         return _stretch(self._sentences, place)
