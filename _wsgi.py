@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
-from llm_interactive.server import create_app
 from llm_interactive.settings import Settings, SettingsError
+from llm_interactive.web.app import create_app
 
 # gunicorn stops for good on this exit code of a worker; on another one it would start workers for ever.
 _APP_LOAD_ERROR = 4

@@ -35,7 +35,7 @@ class Worker(ThreadWorker):
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer what is no HTTP. gunicorn's own page and log repeat it: a mistyped Authorization header, too."""
-        from llm_interactive.server import SECURITY_HEADERS
+        from llm_interactive.web.app import SECURITY_HEADERS
 
         status, reason = 400, "Bad Request"
         if isinstance(exc, LimitRequestLine):

@@ -13,18 +13,18 @@ from typing import Any
 from label_studio_ml.model import LabelStudioMLBase
 
 from llm_interactive import services as process_services
-from llm_interactive.answers import Prediction, build_prediction, model_version, shown_failure, unchanged
-from llm_interactive.batch import Batch
-from llm_interactive.edits import answered_by_prediction, has_outcome, is_only_an_edit
 from llm_interactive.errors import UNEXPECTED, BackendError, NoImagesError, PromptError
-from llm_interactive.labeling import Labeling, parse_labeling_config
-from llm_interactive.llm import Reply
-from llm_interactive.metrics import Origin
-from llm_interactive.prompts import prompt_in, responses_in
-from llm_interactive.questions import Question, Task, ask_about, batch_prompt, id_of, interactive_prompt
+from llm_interactive.labeling.config import Labeling, parse_labeling_config
+from llm_interactive.llm.client import Reply
+from llm_interactive.predict.answers import Prediction, build_prediction, model_version, shown_failure, unchanged
+from llm_interactive.predict.batch import Batch
+from llm_interactive.predict.manual_edits import answered_by_prediction, has_outcome, is_only_an_edit
+from llm_interactive.predict.metrics import Origin
+from llm_interactive.predict.prepare import Question, Task, ask_about, batch_prompt, id_of, interactive_prompt
+from llm_interactive.prompts.current import prompt_in, responses_in
 from llm_interactive.services import Services
 from llm_interactive.settings import ProjectParams, Settings
-from llm_interactive.store import Answered, Project
+from llm_interactive.store.store import Answered, Project
 
 log = logging.getLogger("llm_interactive")
 
@@ -85,7 +85,7 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
             self.__dict__.pop("settings", None)
 
     def predict(self, tasks: Sequence[Task], context: Mapping[str, Any] | None = None, **kwargs: Any) -> list[Any]:
-        """One entry for each of `tasks`, in order: a prediction, or `{"error": sentence}` where there is none.
+        """One entry for each of `tasks`, in order: a prediction, or `{"error": message}` where there is none.
 
         `context` is `{"result": [regions…]}` when an annotator waits for it, else None.
 
@@ -123,8 +123,8 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
             return self._ask_now(task, prompt)
         except BackendError as error:
             self.services.metrics.tasks(self._origin(self.model_version), "interactive", failed=1)
-            self.services.activity.error(self.project, error.sentence)
-            log.warning("Project %s, interactive request: %s", self.project, error.sentence)
+            self.services.activity.error(self.project, error.message)
+            log.warning("Project %s, interactive request: %s", self.project, error.message)
             if self.labeling.response is None or not self.settings.show_errors_in_response:
                 raise
             return shown_failure(error, self.labeling, self.model_version)
@@ -226,7 +226,7 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         try:
             return self._prediction(question, outcome, version)
         except BackendError as error:
-            return {"error": error.sentence}
+            return {"error": error.message}
 
     def _prediction(self, question: Question, reply: Reply, version: str) -> Prediction:
         return build_prediction(reply.texts, question.prompt, question.labels, self.labeling, version)
@@ -243,9 +243,9 @@ class LLMInteractive(LabelStudioMLBase):  # type: ignore[misc]  # the SDK is unt
         failures = Counter(entry["error"] for entry in entries if "error" in entry)
         failed = failures.total()
         self.services.metrics.tasks(origin, "batch", done=len(entries) - failed, failed=failed)
-        for sentence, count in failures.items():
-            self.services.activity.error(self.project, sentence, count)
-            log.warning("Project %s: %d of %d tasks failed: %s", self.project, count, len(entries), sentence)
+        for message, count in failures.items():
+            self.services.activity.error(self.project, message, count)
+            log.warning("Project %s: %d of %d tasks failed: %s", self.project, count, len(entries), message)
 
     def _origin(self, version: str) -> Origin:
         return Origin(self.project, version)

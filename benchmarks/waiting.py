@@ -18,7 +18,7 @@ from benchmarks.sizes import Sizes
 from benchmarks.web import send
 
 _PREDICTS = 64
-KEPT_THREADS = 8  # of the backend (llm_interactive/server.py)
+KEPT_THREADS = 8  # of the backend (llm_interactive/web/app.py)
 _OVERHEAD_LATENCY = 0.05
 
 

@@ -16,18 +16,18 @@ import openai
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
-from llm_interactive.batch import Batch
-from llm_interactive.completions import Choice, Completion
-from llm_interactive.content import build_messages
-from llm_interactive.dispatcher import Dispatcher, Queue
 from llm_interactive.errors import AccountError, BackendError, RejectedError, TaskDataError, TransientLLMError
-from llm_interactive.failures import Provider, no_completion, translate, truncated
-from llm_interactive.labeling import parse_labeling_config
-from llm_interactive.llm import Reply
-from llm_interactive.metrics import Origin
-from llm_interactive.questions import batch_prompt
-from llm_interactive.server import KEPT_THREADS, create_app
+from llm_interactive.labeling.config import parse_labeling_config
+from llm_interactive.llm.client import Reply
+from llm_interactive.llm.completion import Choice, Completion
+from llm_interactive.llm.dispatcher import Dispatcher, Queue
+from llm_interactive.llm.provider_errors import Provider, no_completion, translate, truncated
+from llm_interactive.predict.batch import Batch
+from llm_interactive.predict.metrics import Origin
+from llm_interactive.predict.prepare import batch_prompt
+from llm_interactive.prompts.messages import build_messages
 from llm_interactive.settings import ProjectParams, Settings
+from llm_interactive.web.app import KEPT_THREADS, create_app
 
 _OPENAI = Provider("OpenAI", "OPENAI_BASE_URL", "OPENAI_MODEL")
 _REQUEST = httpx2.Request("POST", "https://provider/v1/chat/completions")
@@ -50,7 +50,7 @@ def errors_table() -> str:
         for cause, error in causes:
             again = "yes" if isinstance(error, TransientLLMError) else ""
             stops = "yes" if isinstance(error, AccountError) else ""
-            sentence = error.sentence.replace("|", "\\|").replace("<", "&lt;")
+            sentence = error.message.replace("|", "\\|").replace("<", "&lt;")
             status = error.status if error.status != 200 else ""
             rows.append(f"| {cause} | {sentence} | {status} | {seen} | {again} | {stops} |")
     return "\n".join(rows)

@@ -1,13 +1,13 @@
-"""Everything that can go wrong, each with one sentence for the person who has to act on it.
+"""Everything that can go wrong, each with one message for the person who has to act on it.
 
-    BackendError                     HTTP status and sentence
+    BackendError                     HTTP status and message
     ├── InvalidRequest               400  the caller's request cannot be read
     ├── LabelingConfigError          400  the labeling config lacks something; says what to add
     ├── PromptError                  400  no prompt, or a placeholder that no field fills
     ├── TaskDataError                422  this task's data cannot be sent to a model
     ├── SetupError                   503  a setting is missing; says which
     ├── BusyError                    503  all threads are taken
-    ├── ClaimedError                 503  another process is asking for the same reply
+    ├── LeasedError                 503  another process is asking for the same reply
     ├── DeadlineError                504  no reply in time
     └── LLMError                     502  the provider's answer, translated
         ├── TransientLLMError        502  worth another try
@@ -16,7 +16,7 @@
         │   └── NoImagesError        502  it has an image, and the model takes text only
         └── AccountError             502  no request will succeed (key, quota, model): a batch stops at once
 
-A sentence is shown to annotators and project owners. It never holds a key, a traceback or task data.
+A message is shown to annotators and project owners. It never holds a key, a traceback or task data.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ UNEXPECTED = "The ML backend failed unexpectedly. Its log holds the cause."
 
 
 class BackendError(Exception):
-    """A failure with its HTTP `status` and one `sentence` that says what to do about it."""
+    """A failure with its HTTP `status` and one `message` that says what to do about it."""
 
     status = 500
 
-    def __init__(self, sentence: str) -> None:
-        # Names of fields and words of providers may hold anything; a sentence is one line that every page can show.
-        self.sentence = " ".join("".join(c if c.isprintable() else " " for c in sentence).split())
-        super().__init__(self.sentence)
+    def __init__(self, message: str) -> None:
+        # Names of fields and words of providers may hold anything; a message is one line that every page can show.
+        self.message = " ".join("".join(c if c.isprintable() else " " for c in message).split())
+        super().__init__(self.message)
 
 
 class InvalidRequest(BackendError):
@@ -43,7 +43,7 @@ class InvalidRequest(BackendError):
 
 
 class LabelingConfigError(BackendError):
-    """The labeling config cannot be used; the sentence says what to add or change."""
+    """The labeling config cannot be used; the message says what to add or change."""
 
     status = 400
 
@@ -72,7 +72,7 @@ class BusyError(BackendError):
     status = 503
 
 
-class ClaimedError(BackendError):
+class LeasedError(BackendError):
     """Another process of the backend is buying this very reply."""
 
     status = 503
@@ -89,16 +89,16 @@ class LLMError(BackendError):
 
     status = 502
 
-    def __init__(self, sentence: str, *, request_id: str | None = None) -> None:
-        super().__init__(sentence)
+    def __init__(self, message: str, *, request_id: str | None = None) -> None:
+        super().__init__(message)
         self.request_id = request_id
 
 
 class TransientLLMError(LLMError):
     """Another try may succeed. `retry_after`: seconds the provider asked to wait, if it did."""
 
-    def __init__(self, sentence: str, *, retry_after: float | None = None, request_id: str | None = None) -> None:
-        super().__init__(sentence, request_id=request_id)
+    def __init__(self, message: str, *, retry_after: float | None = None, request_id: str | None = None) -> None:
+        super().__init__(message, request_id=request_id)
         self.retry_after = retry_after
 
 

@@ -6,16 +6,16 @@ import threading
 from dataclasses import dataclass
 from functools import partial
 
-from llm_interactive.activity import Activity
-from llm_interactive.batch import Replies
-from llm_interactive.claims import Claims
-from llm_interactive.dispatcher import Dispatcher
-from llm_interactive.llm import ChatClient
+from llm_interactive.llm.client import ChatClient
+from llm_interactive.llm.dispatcher import Dispatcher
 from llm_interactive.media.image_input import ImageInput
-from llm_interactive.metrics import Metrics
+from llm_interactive.predict.activity import Activity
+from llm_interactive.predict.batch import Replies
+from llm_interactive.predict.metrics import Metrics
+from llm_interactive.predict.processes import Report, Siblings
 from llm_interactive.settings import Settings
-from llm_interactive.siblings import Report, Siblings
-from llm_interactive.store import Store
+from llm_interactive.store.leases import Leases
+from llm_interactive.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Services:
 
     settings: Settings
     store: Store
-    claims: Claims | None
+    claims: Leases | None
     siblings: Siblings | None
     client: ChatClient
     dispatcher: Dispatcher
@@ -41,7 +41,7 @@ class Services:
         metrics, activity = Metrics(), Activity()
         claims = siblings = None
         if settings.has_siblings:
-            claims = Claims(store.database) if settings.reply_ttl else None
+            claims = Leases(store.database) if settings.reply_ttl else None
             siblings = Siblings(store.database, partial(_report, metrics, activity))
         client = ChatClient(settings)
         replies = Replies(client, store, claims, dispatcher, metrics, activity, settings.llm_timeout)

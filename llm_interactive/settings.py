@@ -17,8 +17,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from llm_interactive.errors import InvalidRequest, SetupError
-from llm_interactive.template import placeholders
-from llm_interactive.values import storable
+from llm_interactive.text import storable
 
 _USER_INFO = re.compile(r"//[^/\s]*@")
 
@@ -55,7 +54,7 @@ def _names(value: Any) -> Any:
 
 
 def _template(value: str) -> str:
-    if "prompt" not in placeholders(value):
+    if "{prompt}" not in value.replace("{{", ""):
         raise ValueError("no {prompt}")
     return value
 

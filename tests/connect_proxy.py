@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 
-from tests.loopback import Loopback
+from testing.loopback import Loopback
 
 
 class ConnectProxy(Loopback):

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.loopback import Loopback
+from testing.loopback import Loopback
 
 
 @dataclass(frozen=True)

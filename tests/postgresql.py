@@ -29,10 +29,10 @@ from typing import Any, Self
 
 import psycopg
 
+from testing.llm import FakeLLM
 from tests.server.bodies import PROJECT, TEXT, Json, interactive, task, texts_region
 from tests.server.conftest import KEY
 from tests.server.process import Backend
-from tests.servers import FakeLLM
 
 USER = "backend"
 PASSWORD = "the-databases-password"

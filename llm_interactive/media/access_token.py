@@ -52,7 +52,7 @@ class AccessToken:
             return f"Bearer {self._access}"
 
     def rejection(self, status: int) -> str:
-        """The sentence for a 401 or 403 of Label Studio."""
+        """The message for a 401 or 403 of Label Studio."""
         if not self._key:
             return f"Label Studio asks for an access token ({status}): set LABEL_STUDIO_API_KEY on the ML backend."
         if status == 403:

@@ -13,8 +13,8 @@ from functools import cached_property, partial
 
 import httpcore2
 
-from llm_interactive.connections import TimedBackend, time_left
 from llm_interactive.errors import TaskDataError
+from llm_interactive.llm.http import TimedBackend, time_left
 from llm_interactive.media.addresses import Address, Places
 from llm_interactive.media.proxies import Proxy
 

@@ -15,7 +15,7 @@ from llm_interactive.media.access_token import AccessToken
 from llm_interactive.media.addresses import Address, Places, plain_path
 from llm_interactive.media.download import Answer, Downloader, Resolve, resolve
 from llm_interactive.media.proxies import Proxy
-from llm_interactive.values import storable
+from llm_interactive.text import storable
 
 _OWN_FILES = re.compile(r"/data/.|/storage-data/uploaded/|/(tasks|projects)/\d+/(resolve|presign)/")
 """Paths of Label Studio that serve files (its urls.py in data_import and io_storages)."""
@@ -70,7 +70,7 @@ class MediaSource:
         URIs, for which Label Studio's storage connection is used and therefore `task_id` is needed.
 
         Raises:
-            TaskDataError: the file may not be fetched or cannot be; the sentence says what to change.
+            TaskDataError: the file may not be fetched or cannot be; the message says what to change.
         """
         address = storable(address).strip()
         if address[:5].lower() == "data:":

@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 from demo.label_studio import Json
+from testing.llm import FakeLLM
 from tests.e2e.labeling_page import LabelingPage
 from tests.e2e.stack import LOGIN, Project, Stack, example, make_project, running_stack, sample_tasks
-from tests.servers import FakeLLM
 
 CHROMIUM = "/usr/bin/chromium"
 # Without a sandbox, since tests may run as root in a container; without anything that looks for the internet.

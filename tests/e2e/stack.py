@@ -14,7 +14,7 @@ from demo.label_studio import Json, LabelStudio, Login, label_studio
 from demo.parts import backend_child, llm_child
 from demo.paths import EXAMPLES, LABEL_STUDIO_VENV
 from demo.processes import Child, answers, free_port
-from tests.servers import FakeLLM
+from testing.llm import FakeLLM
 
 LOGIN = Login("annotator@example.com", "annotator-password", "0123456789abcdef0123456789abcdef01234567")
 

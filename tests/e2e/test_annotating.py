@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from testing.llm import Call, FakeLLM
 from tests.e2e.labeling_page import LabelingPage
 from tests.e2e.stack import Project, Stack, eventually, sample_tasks, values
-from tests.servers import Call, FakeLLM
 
 pytestmark = pytest.mark.e2e
 

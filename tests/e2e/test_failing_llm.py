@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from testing.llm import FakeLLM, Reply, error
 from tests.e2e.labeling_page import LabelingPage
 from tests.e2e.stack import Project, Stack, make_project
-from tests.servers import FakeLLM, Reply, error
 
 pytestmark = pytest.mark.e2e
 

@@ -21,12 +21,12 @@ from demo.parts import backend_child, llm_child
 from demo.paths import LABEL_STUDIO_VENV
 from demo.processes import answers, free_port
 from llm_interactive.media import ocr
+from testing.llm import Call, FakeLLM
 from tests.e2e.google_storage import GoogleStorage
 from tests.e2e.labeling_page import LabelingPage
 from tests.e2e.object_store import ObjectStore, connect_storage, object_store_child
 from tests.e2e.stack import LOGIN, example, values
 from tests.receipts import GROCERY, PHARMACY, as_file, receipt, text_of
-from tests.servers import Call, FakeLLM
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not ocr.installed(), reason="the OCR extra is not installed")]
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from testing.llm import FakeLLM
 from tests.e2e.labeling_page import LabelingPage
 from tests.e2e.stack import Project
-from tests.servers import FakeLLM
 
 pytestmark = pytest.mark.e2e
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from label_studio_sdk.label_interface.interface import LabelInterface
 
+from testing.llm import FakeLLM, error
 from tests.e2e.stack import Project, Stack, values
-from tests.servers import FakeLLM, error
 
 pytestmark = pytest.mark.e2e
 

@@ -18,8 +18,8 @@ from label_studio_sdk.label_interface.interface import LabelInterface
 from demo.label_studio import Json
 from demo.parts import backend_child
 from demo.processes import Child, answers, free_port
+from testing.llm import Call, FakeLLM, Reply
 from tests.e2e.stack import Project, Stack, example, make_project, values
-from tests.servers import Call, FakeLLM, Reply
 
 pytestmark = pytest.mark.e2e
 

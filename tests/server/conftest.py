@@ -11,9 +11,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from llm_interactive.server import create_app
 from llm_interactive.settings import Settings
-from tests.servers import FakeLLM
+from llm_interactive.web.app import create_app
+from testing.llm import FakeLLM
 
 KEY = "sk-the-operators-secret"
 

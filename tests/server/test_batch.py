@@ -13,6 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from label_studio_sdk.label_interface import LabelInterface
 
+from testing.llm import Call, FakeLLM, FixedAnswer, Reply, error
 from tests.server.bodies import (
     TEXT,
     Json,
@@ -28,7 +29,6 @@ from tests.server.bodies import (
     typed,
 )
 from tests.server.conftest import MakeApp
-from tests.servers import Call, FakeLLM, FixedAnswer, Reply, error
 
 PROMPTED: dict[str, Any] = {"default_prompt": "Judge."}
 

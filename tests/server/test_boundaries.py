@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from testing.llm import Call, FakeLLM, Reply, error
 from tests.server.bodies import TEXT, batch, press, results, sentence_of, setup, submitted, task, texts, typed
 from tests.server.conftest import KEY, MakeApp
 from tests.server.process import Backend
 from tests.server.test_batch import PROMPTED
-from tests.servers import Call, FakeLLM, Reply, error
 
 PATHS = [
     ("GET", "/"),

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask.testing import FlaskClient
 
+from testing.llm import FakeLLM, Reply, error
 from tests.server.bodies import TEXT, batch, press, results, setup, submitted, task, tasks, texts, typed, version
 from tests.server.conftest import MakeApp
 from tests.server.test_batch import PROMPTED
-from tests.servers import FakeLLM, Reply, error
 
 HOUR = 3600.0
 YEAR = 365 * 24 * HOUR
@@ -123,7 +123,7 @@ def test_several_processes_go_on_buying_each_reply_once(
     first, second = (make_app(**PROMPTED, workers=2).test_client() for _ in range(2))
     results(first, batch(tasks(3)))
     jump(seconds)
-    # Claims made before the jump hold nobody up.
+    # Leases made before the jump hold nobody up.
     new = [task(number, f"after the jump {number}") for number in range(3)]
     started = time.monotonic()
     assert all("result" in entry for entry in results(second, batch(new)))

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from testing.llm import FakeLLM
 from tests.server.bodies import PROJECT, TEXT, batch, submitted, task, tasks, texts, typed
 from tests.server.conftest import KEY
 from tests.server.process import Backend
 from tests.server.test_batch import until
-from tests.servers import FakeLLM
 
 WARNING = "The database failed, predictions go on without it"
 

@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from label_studio_sdk.label_interface import LabelInterface
 
+from testing.llm import FakeLLM, error
 from tests.server.bodies import (
     ONLY_CHOICES,
     TEXT,
@@ -24,7 +25,6 @@ from tests.server.bodies import (
     version,
 )
 from tests.server.conftest import MakeApp
-from tests.servers import FakeLLM, error
 
 BAD_KEY = error(401, "Incorrect API key provided: sk-the-o****cret.", code="invalid_api_key")
 

@@ -21,13 +21,14 @@ from label_studio_sdk.label_interface.interface import LabelInterface
 from lxml import etree
 from werkzeug.test import TestResponse
 
-from llm_interactive import dispatcher, views
 from llm_interactive.errors import UNEXPECTED
-from llm_interactive.server import create_app
+from llm_interactive.llm import dispatcher
 from llm_interactive.settings import Settings
+from llm_interactive.web import views
+from llm_interactive.web.app import create_app
+from testing.llm import Call, FakeLLM, FixedAnswer, Reply
 from tests.server.bodies import PROJECT, TEXT, Json, batch, chosen, results, sentence_of, task, texts_region
 from tests.server.conftest import KEY
-from tests.servers import Call, FakeLLM, FixedAnswer, Reply
 
 _CHECKS_OF_SPEED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 """They measure the machine and the size of examples, which is wide on purpose."""

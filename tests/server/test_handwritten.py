@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
+from testing.llm import FakeLLM, error
 from tests.server.bodies import (
     Json,
     batch,
@@ -20,7 +21,6 @@ from tests.server.bodies import (
     typed,
 )
 from tests.server.conftest import MakeApp
-from tests.servers import FakeLLM, error
 
 
 def _page(prompt: str, *responses: str, **more: object) -> Json:

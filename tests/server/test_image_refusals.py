@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
+from testing.llm import Call, FakeLLM, FixedAnswer, Reply, error
 from tests.server.bodies import batch, chosen, press, results, setup, texts
 from tests.server.conftest import MakeApp
 from tests.server.test_images import ONE, SLIP_TEXT, asked_now, image_parts, reads_text, slip_task
-from tests.servers import Call, FakeLLM, FixedAnswer, Reply, error
 
 # How servers say that a model takes no images: bodies as they send them.
 REFUSALS: dict[str, Reply] = {

@@ -20,11 +20,11 @@ from llm_interactive.media.image_input import ImageInput
 from llm_interactive.media.images import Picture
 from llm_interactive.media.ocr import Reader
 from llm_interactive.settings import Settings
+from testing.llm import Call, FakeLLM, FixedAnswer, error
 from tests.media_server import Asked, MediaServer
 from tests.receipts import as_file, receipt
 from tests.server.bodies import Json, batch, chosen, interactive, press, results, task, texts, texts_region
 from tests.server.conftest import KEY, MakeApp, MakeSettings
-from tests.servers import Call, FakeLLM, FixedAnswer, error
 
 CONTROLS = """<TextArea name="prompt" toName="image"/><TextArea name="response" toName="image"/>
   <Choices name="category" toName="image"><Choice value="Pharmacy"/><Choice value="Fuel"/></Choices>"""

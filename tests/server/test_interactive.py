@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from label_studio_sdk.label_interface import LabelInterface
 
+from testing.llm import FakeLLM, Reply, error
 from tests.server.bodies import (
     CHAT,
     ONLY_CHOICES,
@@ -25,7 +26,6 @@ from tests.server.bodies import (
     version,
 )
 from tests.server.conftest import KEY, MakeApp
-from tests.servers import FakeLLM, Reply, error
 
 QUESTION = "Is this text sarcastic? Answer with one of: Sarcastic, Not Sarcastic."
 

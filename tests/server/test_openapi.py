@@ -18,11 +18,11 @@ from jsonschema_rs import Draft202012Validator
 from schemathesis.config import SchemathesisConfig
 
 from llm_interactive import __version__
-from llm_interactive.server import create_app
 from llm_interactive.settings import Settings
+from llm_interactive.web.app import create_app
+from testing.llm import Call, FakeLLM, FixedAnswer, Reply, error
 from tests.server.bodies import CHAT, ONLY_CHOICES, TEXT, sample
 from tests.server.conftest import KEY
-from tests.servers import Call, FakeLLM, FixedAnswer, Reply, error
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))

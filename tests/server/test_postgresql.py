@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from llm_interactive.database import Database
-from llm_interactive.store import Store
+from llm_interactive.store.database import Database
+from llm_interactive.store.store import Store
+from testing.llm import Call, FakeLLM, Reply
 from tests.postgresql import PASSWORD, PostgreSQL, answer_of, edited, own_tasks, programs, replicas_over, version
 from tests.server.bodies import batch, submitted, task, texts, typed
 from tests.server.process import Backend
 from tests.server.test_batch import until
-from tests.servers import Call, FakeLLM, Reply
 
 pytestmark = pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed: apt-get install postgresql")
 

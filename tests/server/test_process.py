@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from testing.llm import Call, FakeLLM, Reply, error
 from tests.server.bodies import ONLY_CHOICES, batch, interactive, submitted, task, tasks, texts, texts_region, typed
 from tests.server.conftest import KEY
 from tests.server.process import ROOT, Backend, environment
 from tests.server.test_batch import until
-from tests.servers import Call, FakeLLM, Reply, error
 
 MakeBackend = Callable[..., Backend]
 

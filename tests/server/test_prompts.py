@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from testing.llm import FakeLLM
 from tests.server.bodies import (
     TEXT,
     Json,
@@ -21,7 +22,6 @@ from tests.server.bodies import (
     typed,
 )
 from tests.server.conftest import MakeApp
-from tests.servers import FakeLLM
 
 
 def _work(prompt: str, day: int, **more: object) -> Json:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from testing.llm import Call, FakeLLM, FixedAnswer, Reply, error
 from tests.server.bodies import batch, press, results, tasks, texts, typed
 from tests.server.conftest import KEY, MakeApp
 from tests.server.test_batch import PROMPTED
-from tests.servers import Call, FakeLLM, FixedAnswer, Reply, error
 
 
 def azure(llm: FakeLLM, path: str = "", **more: Any) -> dict[str, Any]:

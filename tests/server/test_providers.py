@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from llm_interactive.server import create_app
 from llm_interactive.settings import Settings
+from llm_interactive.web.app import create_app
+from testing.llm import FakeLLM, Reply, error
 from tests.server.bodies import batch, chosen, press, results, submitted, task, tasks, texts, typed
 from tests.server.conftest import KEY, MakeApp
 from tests.server.test_batch import PROMPTED, bad_text
-from tests.servers import FakeLLM, Reply, error
 
 SHORT: dict[str, Any] = {"predict_deadline": 1, "llm_timeout": 1}
 

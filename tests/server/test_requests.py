@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from testing.llm import FakeLLM
 from tests.server.bodies import (
     PROJECT,
     TEXT,
@@ -31,7 +32,6 @@ from tests.server.bodies import (
 )
 from tests.server.conftest import MakeApp
 from tests.server.test_batch import PROMPTED
-from tests.servers import FakeLLM
 
 ENDPOINTS = ["/predict", "/setup", "/webhook"]
 

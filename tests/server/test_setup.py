@@ -10,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from llm_interactive.settings import ProjectParams, Settings
+from testing.llm import FakeLLM
 from tests.server.bodies import (
     CHAT,
     ONLY_CHOICES,
@@ -28,7 +29,6 @@ from tests.server.bodies import (
     version,
 )
 from tests.server.conftest import KEY, MakeApp
-from tests.servers import FakeLLM
 
 OBJECT = '<Text name="text" value="$text"/>'
 PROMPT = '<TextArea name="prompt" toName="text"/>'

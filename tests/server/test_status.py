@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from flask import Flask
 from flask.testing import FlaskClient
 
+from testing.llm import FakeLLM, Reply, error
 from tests.server.bodies import PROJECT, Json, batch, press, results, task, tasks, typed
 from tests.server.conftest import MakeApp
-from tests.servers import FakeLLM, Reply, error
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 PROMPTED = {"default_prompt": "Judge."}

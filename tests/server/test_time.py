@@ -9,10 +9,10 @@ from threading import Semaphore
 import pytest
 from flask.testing import FlaskClient
 
+from testing.llm import Call, FakeLLM, Reply, error
 from tests.server.bodies import batch, press, results, sentence_of, setup, task, tasks, texts, typed
 from tests.server.conftest import MakeApp
 from tests.server.test_batch import PROMPTED, bad_text, until
-from tests.servers import Call, FakeLLM, Reply, error
 
 HANGS = Reply(texts=["OK"], hang=True)
 

@@ -15,10 +15,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from testing.llm import FakeLLM, error
 from tests.server.bodies import TEXT, batch, interactive, sample, submitted, task, texts, texts_region, typed
 from tests.server.conftest import KEY
 from tests.server.process import ROOT, environment
-from tests.servers import FakeLLM, error
 
 
 class TwoX:

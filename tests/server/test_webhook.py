@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from testing.llm import FakeLLM
 from tests.server.bodies import (
     CHAT,
     CREATED,
@@ -24,7 +25,6 @@ from tests.server.bodies import (
     typed,
     version,
 )
-from tests.servers import FakeLLM
 
 
 def _prompt_now(client: FlaskClient, llm: FakeLLM, project: str = PROJECT) -> str | None:

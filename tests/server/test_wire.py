@@ -13,10 +13,10 @@ from functools import partial
 
 import pytest
 
+from testing.llm import FakeLLM
 from tests.server.bodies import PROJECT, TEXT
 from tests.server.conftest import KEY
 from tests.server.process import Backend
-from tests.servers import FakeLLM
 
 PASSWORD = "pässword-of-ann"
 TYPED_WRONG = "Basic-of-a-mistyped-header"

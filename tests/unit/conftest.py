@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_interactive.labeling import Labeling, parse_labeling_config
+from llm_interactive.labeling.config import Labeling, parse_labeling_config
 from llm_interactive.settings import Settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -33,9 +33,9 @@ def refusal(source: MediaSource, address: str) -> str:
     """The sentence with which a file is refused; it never holds a key."""
     with pytest.raises(TaskDataError) as caught:
         source.fetch(address)
-    assert KEY not in caught.value.sentence
-    assert REFRESH not in caught.value.sentence
-    return caught.value.sentence
+    assert KEY not in caught.value.message
+    assert REFRESH not in caught.value.message
+    return caught.value.message
 
 
 def jwt(kind: str, name: str, seconds: float = 3600) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from llm_interactive.answers import build_prediction, model_version, shown_failure, unchanged
 from llm_interactive.errors import AccountError
-from llm_interactive.labeling import Labeling
+from llm_interactive.labeling.config import Labeling
+from llm_interactive.predict.answers import build_prediction, model_version, shown_failure, unchanged
 from llm_interactive.settings import Settings
 
 Parse = Callable[[str], Labeling]

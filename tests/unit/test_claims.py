@@ -10,21 +10,21 @@ from unittest import mock
 
 import pytest
 
-from llm_interactive.claims import Claims
-from llm_interactive.store import Store
-from llm_interactive.tables import LEASE_SECONDS
+from llm_interactive.store.leases import Leases
+from llm_interactive.store.store import Store
+from llm_interactive.store.tables import LEASE_SECONDS
 
-Join = Callable[[], Claims]
+Join = Callable[[], Leases]
 
 
 @pytest.fixture
 def join(tmp_path: Path) -> Iterator[Join]:
     """Makes the claims of one more process over one database."""
-    processes: list[tuple[Store, Claims]] = []
+    processes: list[tuple[Store, Leases]] = []
 
-    def one_more() -> Claims:
+    def one_more() -> Leases:
         store = Store(f"sqlite:///{tmp_path / 'store.db'}", reply_ttl=24)
-        processes.append((store, Claims(store.database)))
+        processes.append((store, Leases(store.database)))
         return processes[-1][1]
 
     yield one_more
@@ -81,7 +81,7 @@ def test_a_claim_made_by_a_clock_that_was_ahead_binds_nobody(join: Join, jump: f
 
 def test_a_database_that_is_away_holds_nobody_back(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path}", reply_ttl=24)
-    claims = Claims(store.database)
+    claims = Leases(store.database)
     assert claims.take("a")
     claims.close()
     store.close()

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from llm_interactive.completions import Choice, Completion, read_completion
+from llm_interactive.llm.completion import Choice, Completion, read_completion
 
 STOPPED = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Positive"}}
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from llm_interactive.content import build_messages
 from llm_interactive.errors import PromptError, TaskDataError
-from llm_interactive.labeling import Label, Labeling
+from llm_interactive.labeling.config import Label, Labeling
+from llm_interactive.prompts.messages import build_messages
 from llm_interactive.settings import Settings
 
 Parse = Callable[[str], Labeling]
@@ -137,9 +137,9 @@ def test_a_content_that_the_template_does_not_ask_for_need_not_be_there(labeling
 def test_an_unknown_placeholder_is_named_with_the_fields_there_are(labeling: Parse) -> None:
     with pytest.raises(PromptError) as caught:
         sent(labeling(TEXT), {"text": "T", "author": "A"}, "{question}", OWN)
-    assert "{question}" in caught.value.sentence
-    assert "author" in caught.value.sentence
-    assert "text" in caught.value.sentence
+    assert "{question}" in caught.value.message
+    assert "author" in caught.value.message
+    assert "text" in caught.value.message
 
 
 def test_labels_without_any_choices_are_an_unknown_placeholder(labeling: Parse) -> None:

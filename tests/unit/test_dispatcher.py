@@ -8,17 +8,17 @@ from concurrent.futures import Future
 
 import pytest
 
-from llm_interactive.dispatcher import Ask, Dispatcher, Queue
 from llm_interactive.errors import (
     AccountError,
     BackendError,
-    ClaimedError,
     DeadlineError,
+    LeasedError,
     RateLimitError,
     RejectedError,
     TransientLLMError,
 )
-from llm_interactive.llm import Reply
+from llm_interactive.llm.client import Reply
+from llm_interactive.llm.dispatcher import Ask, Dispatcher, Queue
 
 HANG = 5.0
 HOUR = 3600.0
@@ -363,7 +363,7 @@ def test_a_call_that_breaks_ends_without_telling_its_insides(dispatcher: Make) -
     [future] = dispatcher(1).submit([(None, ask)], Queue(), seconds=HOUR)
     broken = error(future)
     assert isinstance(broken, BackendError)
-    assert "inside" not in broken.sentence
+    assert "inside" not in broken.message
 
 
 def test_a_call_that_breaks_stops_no_other(dispatcher: Make) -> None:
@@ -439,7 +439,7 @@ def test_calls_that_join_a_queue_have_no_more_turns_than_one_queue(dispatcher: M
 def test_a_call_that_another_process_makes_waits_for_it_without_a_thread(dispatcher: Make) -> None:
     one, calls = dispatcher(1), Calls()
     waiting, other = one.submit(
-        [(None, calls.ask("a", *[ClaimedError("Another process asks.")] * 3)), (None, calls.ask("b"))],
+        [(None, calls.ask("a", *[LeasedError("Another process asks.")] * 3)), (None, calls.ask("b"))],
         Queue(),
         seconds=HOUR,
     )

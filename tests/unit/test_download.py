@@ -47,7 +47,7 @@ def refusal(url: str, *hosts: str, **options: object) -> str:
     """The sentence with which `url` is refused."""
     with pytest.raises(TaskDataError) as caught:
         download(url, *hosts, **options)  # type: ignore[arg-type]
-    return caught.value.sentence
+    return caught.value.message
 
 
 def test_a_listed_host_gives_its_file(server: MediaServer) -> None:

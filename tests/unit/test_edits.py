@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from llm_interactive.edits import answered_by_prediction, has_outcome, is_only_an_edit
-from llm_interactive.labeling import Labeling
-from llm_interactive.store import Answered, fingerprint
+from llm_interactive.labeling.config import Labeling
+from llm_interactive.predict.manual_edits import answered_by_prediction, has_outcome, is_only_an_edit
+from llm_interactive.store.store import Answered, fingerprint
 
 Parse = Callable[[str], Labeling]
 

@@ -10,9 +10,9 @@ import httpx2
 import openai
 import pytest
 
-from llm_interactive.completions import Choice, Completion
 from llm_interactive.errors import AccountError, LLMError, RateLimitError, RejectedError, TransientLLMError
-from llm_interactive.failures import Provider, translate, truncated
+from llm_interactive.llm.completion import Choice, Completion
+from llm_interactive.llm.provider_errors import Provider, translate, truncated
 
 OPENAI = Provider("OpenAI", "OPENAI_BASE_URL", "OPENAI_MODEL")
 AZURE = Provider("Azure OpenAI", "AZURE_RESOURCE_ENDPOINT", "AZURE_DEPLOYMENT_NAME")
@@ -108,7 +108,7 @@ def test_a_failure_has_its_kind_and_a_sentence_that_says_what_to_do(
 ) -> None:
     translated = translate(exception, OPENAI)
     assert type(translated) is kind
-    assert [word for word in words if word not in translated.sentence] == []
+    assert [word for word in words if word not in translated.message] == []
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_failure_has_its_kind_and_a_sentence_that_says_what_to_do(
     [(401, ["Azure OpenAI"]), (404, ["AZURE_DEPLOYMENT_NAME", "AZURE_RESOURCE_ENDPOINT"]), (413, ["DEPLOYMENT_NAME"])],
 )
 def test_the_sentence_names_the_settings_of_the_provider_in_use(status: int, words: list[str]) -> None:
-    sentence = translate(answered(status, error("No")), AZURE).sentence
+    sentence = translate(answered(status, error("No")), AZURE).message
     assert [word for word in words if word not in sentence] == []
 
 
@@ -133,7 +133,7 @@ STATUSES = [400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 503]
     ],
 )
 def test_no_sentence_holds_a_part_of_a_key(status: int, message: str, secret: str) -> None:
-    assert secret not in translate(answered(status, error(message)), OPENAI).sentence
+    assert secret not in translate(answered(status, error(message)), OPENAI).message
 
 
 def test_a_key_too_short_to_be_one_is_left_in_the_words() -> None:
@@ -141,19 +141,19 @@ def test_a_key_too_short_to_be_one_is_left_in_the_words() -> None:
     WIRE.outcome = httpx2.Response(400, json=error("many words"))
     with pytest.raises(openai.OpenAIError) as caught:
         client.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hi"}])
-    assert "many words" in translate(caught.value, OPENAI).sentence
+    assert "many words" in translate(caught.value, OPENAI).message
 
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_every_sentence_is_one_short_line(status: int) -> None:
-    sentence = translate(answered(status, error("first line\nsecond line " + "x" * 5000)), OPENAI).sentence
+    sentence = translate(answered(status, error("first line\nsecond line " + "x" * 5000)), OPENAI).message
     assert "\n" not in sentence
     assert len(sentence) < 300
 
 
 def test_the_word_context_alone_is_no_sign_of_too_long_a_prompt() -> None:
     refused = translate(answered(400, error("logprobs are not supported in this context")), OPENAI)
-    assert "too long" not in refused.sentence
+    assert "too long" not in refused.message
 
 
 def test_the_providers_id_of_the_request_is_kept_for_the_log() -> None:

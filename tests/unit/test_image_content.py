@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from llm_interactive.content import build_messages, image_addresses
 from llm_interactive.errors import TaskDataError
-from llm_interactive.labeling import Labeling
+from llm_interactive.labeling.config import Labeling
 from llm_interactive.media.image_input import ImageContent, ImagePart
+from llm_interactive.prompts.messages import build_messages, image_addresses
 from llm_interactive.settings import Settings
 
 Parse = Callable[[str], Labeling]

@@ -46,7 +46,7 @@ def marked(width: int = 60, height: int = 40) -> Image.Image:
 def refusal(data: bytes) -> str:
     with pytest.raises(TaskDataError) as caught:
         normalise(data)
-    return caught.value.sentence
+    return caught.value.message
 
 
 # ------------------------------------------------------------------ kinds

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llm_interactive.errors import LabelingConfigError, TaskDataError
-from llm_interactive.labeling import Label, Labeling, parse_labeling_config
+from llm_interactive.labeling.config import Label, Labeling, parse_labeling_config
 
 Parse = Callable[[str], Labeling]
 
@@ -164,7 +164,7 @@ def test_controls_of_single_regions_are_not_filled(labeling: Parse, per_region: 
 def test_a_config_that_lacks_a_role_is_told_what_to_add(labeling: Parse, inside: str, add: str) -> None:
     with pytest.raises(LabelingConfigError) as caught:
         labeling(inside)
-    assert add in caught.value.sentence
+    assert add in caught.value.message
 
 
 def test_what_to_add_is_named_by_the_prefixes_in_force() -> None:
@@ -199,8 +199,8 @@ FINE = f"<View>{TEXT}{PROMPT}{RESPONSE}</View>"
 def test_what_is_no_safe_xml_is_refused_in_one_line(config: str) -> None:
     with pytest.raises(LabelingConfigError) as caught:
         parse_labeling_config(config, "prompt", "response")
-    assert "\n" not in caught.value.sentence
-    assert "root:" not in caught.value.sentence
+    assert "\n" not in caught.value.message
+    assert "root:" not in caught.value.message
 
 
 def test_an_xml_declaration_is_no_harm() -> None:

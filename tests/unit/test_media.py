@@ -39,8 +39,8 @@ def refusal(source: MediaSource, address: str, task_id: str | None = None) -> st
     """The sentence with which a file is refused; it never holds the key."""
     with pytest.raises(TaskDataError) as caught:
         source.fetch(address, task_id)
-    assert KEY not in caught.value.sentence
-    return caught.value.sentence
+    assert KEY not in caught.value.message
+    return caught.value.message
 
 
 def guarded(label_studio: MediaServer, path: str, value: str = f"Token {KEY}", file: bytes | Answer = FILE) -> None:

@@ -140,8 +140,8 @@ def test_without_the_extra_one_sentence_says_how_to_install_it(monkeypatch: pyte
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(SetupError) as caught:
         Reader().text(picture(Image.new("L", (8, 8))))
-    assert caught.value.sentence.startswith("Reading images needs OCR")
-    assert "pip install --no-deps -r requirements-ocr.txt" in caught.value.sentence
+    assert caught.value.message.startswith("Reading images needs OCR")
+    assert "pip install --no-deps -r requirements-ocr.txt" in caught.value.message
 
 
 # ------------------------------------------------------------------ reading order

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llm_interactive.pace import Pace
+from llm_interactive.llm.rate_limit import Pace
 
 NOW = 1_000_000.0
 """Any moment: `time.monotonic()` begins anywhere."""

@@ -72,7 +72,7 @@ def image_of(side: int) -> bytes:
 def refusal(data: bytes) -> str:
     with pytest.raises(TaskDataError) as caught:
         normalise(data)
-    return caught.value.sentence
+    return caught.value.message
 
 
 def test_each_page_gives_a_picture() -> None:
@@ -102,7 +102,7 @@ def test_a_page_of_any_size_ends_in_a_small_picture_or_in_a_sentence(side: int) 
     try:
         pictures = normalise(page(b"0 0 m", form(b""), box=(0, 0, side, side)))
     except TaskDataError as error:
-        assert "cannot be drawn" in error.sentence  # noqa: PT017
+        assert "cannot be drawn" in error.message  # noqa: PT017
     else:
         assert all(max(picture.width, picture.height) <= 2048 for picture in pictures)
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from llm_interactive.errors import PromptError, TaskDataError
-from llm_interactive.labeling import Labeling
-from llm_interactive.prompts import WARNING, prompt_in, prompt_of_task, responses_in
-from llm_interactive.template import fill, placeholders
+from llm_interactive.labeling.config import Labeling
+from llm_interactive.prompts.current import WARNING, prompt_in, prompt_of_task, responses_in
+from llm_interactive.prompts.template import fill, placeholders
 
 Parse = Callable[[str], Labeling]
 
@@ -81,8 +81,8 @@ def test_a_value_is_never_taken_for_a_template() -> None:
 def test_an_unknown_placeholder_is_named_with_the_fields_there_are() -> None:
     with pytest.raises(PromptError) as caught:
         fill("{text} {question}", {"text": "T", "author": "A"})
-    assert "{question}" in caught.value.sentence
-    assert "author, text" in caught.value.sentence
+    assert "{question}" in caught.value.message
+    assert "author, text" in caught.value.message
 
 
 @pytest.mark.parametrize("template", ["{text.__class__}", "{text.upper}", "{rows.5}", "{a.x}"])
@@ -99,7 +99,7 @@ def test_a_null_field_is_an_error_and_never_the_word_none() -> None:
 def test_an_error_says_nothing_of_the_values() -> None:
     with pytest.raises(PromptError) as caught:
         fill("{other}", {"text": "a private matter"})
-    assert "private" not in caught.value.sentence
+    assert "private" not in caught.value.message
 
 
 def region(name: str, *texts: str) -> dict[str, Any]:

@@ -322,8 +322,8 @@ def test_a_projects_prompt_is_never_read_from_a_file(prompt: str) -> None:
 def test_extra_params_that_are_not_allowed_are_told_in_one_line(extra: object) -> None:
     with pytest.raises(InvalidRequest) as caught:
         ProjectParams.parse(extra)
-    assert caught.value.sentence.startswith("Extra params")
-    assert "\n" not in caught.value.sentence
+    assert caught.value.message.startswith("Extra params")
+    assert "\n" not in caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llm_interactive.siblings import Report, merged
+from llm_interactive.predict.processes import Report, merged
 
 
 def report(*projects: tuple[str, int], batches: int = 0, errors: tuple[float, ...] = ()) -> Report:

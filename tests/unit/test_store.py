@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from llm_interactive.llm import Reply
-from llm_interactive.store import Answered, Store, fingerprint
+from llm_interactive.llm.client import Reply
+from llm_interactive.store.store import Answered, Store, fingerprint
 
 Open = Callable[[], Store]
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from llm_interactive.errors import TaskDataError
-from llm_interactive.values import MissingField, as_text, field, fields_of, object_value, storable
+from llm_interactive.labeling.fields import MissingField, as_text, field, fields_of, object_value
+from llm_interactive.text import storable
 
 DATA: dict[str, Any] = {
     "text": "plain",

@@ -11,9 +11,9 @@ from uuid import uuid4
 from label_studio_sdk.label_interface.control_tags import ControlTag
 
 from llm_interactive.errors import BackendError
-from llm_interactive.labeling import Label, Labeling, objects_of
+from llm_interactive.labeling.config import Label, Labeling, objects_of
 from llm_interactive.matching import match_choices
-from llm_interactive.prompts import WARNING
+from llm_interactive.prompts.current import WARNING
 from llm_interactive.settings import Settings
 
 Prediction = dict[str, Any]
@@ -48,7 +48,7 @@ def unchanged(model_version: str) -> Prediction:
 def shown_failure(error: BackendError, labeling: Labeling, model_version: str) -> Prediction:
     """A failure as text in the response field, the only place where the annotator sees anything."""
     assert labeling.response is not None
-    return _prediction([_region(labeling.response, labeling, text=[WARNING + error.sentence])], model_version)
+    return _prediction([_region(labeling.response, labeling, text=[WARNING + error.message])], model_version)
 
 
 def model_version(prompt: str | None, labeling: Labeling, settings: Settings) -> str:

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 
-from llm_interactive.completions import Completion, read_completion, request_id
-from llm_interactive.connections import ending_at, timed_client
-from llm_interactive.content import Messages
 from llm_interactive.errors import LLMError, RejectedError
-from llm_interactive.failures import Provider, log_cut, no_completion, translate, truncated
+from llm_interactive.llm.completion import Completion, read_completion, request_id
+from llm_interactive.llm.http import ending_at, timed_client
+from llm_interactive.llm.provider_errors import Provider, log_cut, no_completion, translate, truncated
+from llm_interactive.prompts.messages import Messages
 from llm_interactive.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ class ChatClient:
             except LLMError as error:
                 if not texts:
                     raise
-                log.warning("%d of %d responses, then: %s", len(texts), request.num_responses, error.sentence)
+                log.warning("%d of %d responses, then: %s", len(texts), request.num_responses, error.message)
                 break
             prompt_tokens += completion.prompt_tokens
             completion_tokens += completion.completion_tokens

@@ -22,13 +22,13 @@ from llm_interactive.errors import (
     UNEXPECTED,
     AccountError,
     BackendError,
-    ClaimedError,
     DeadlineError,
+    LeasedError,
     RateLimitError,
     TransientLLMError,
 )
-from llm_interactive.llm import Reply
-from llm_interactive.pace import Pace
+from llm_interactive.llm.client import Reply
+from llm_interactive.llm.rate_limit import Pace
 
 log = logging.getLogger(__name__)
 
@@ -236,7 +236,7 @@ class Dispatcher:
         started = time.monotonic()
         try:
             reply = call.ask(left)
-        except ClaimedError as error:
+        except LeasedError as error:
             call.tries -= 1
             self._again(call, error, _LOOK_AGAIN)
         except RateLimitError as error:

@@ -35,10 +35,10 @@ class Activity:
         with self._lock:
             self._batches = [other for other in self._batches if other.left > 0] + [batch]
 
-    def error(self, project: str, sentence: str, tasks: int = 1) -> None:
+    def error(self, project: str, message: str, tasks: int = 1) -> None:
         """Note a failure in words."""
         with self._lock:
-            self._errors.appendleft({"at": time.time(), "project": project, "tasks": tasks, "error": sentence})
+            self._errors.appendleft({"at": time.time(), "project": project, "tasks": tasks, "error": message})
 
     def snapshot(self) -> dict[str, Any]:
         """`batches` under way and the last `errors`, newest first."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llm_interactive.labeling import Labeling
-from llm_interactive.prompts import prompt_in, responses_in, work_on
-from llm_interactive.store import Answered, fingerprint
+from llm_interactive.labeling.config import Labeling
+from llm_interactive.prompts.current import prompt_in, responses_in, work_on
+from llm_interactive.store.store import Answered, fingerprint
 
 
 def is_only_an_edit(prompt: str | None, responses: Sequence[str], last: Answered | None) -> bool:

@@ -53,11 +53,6 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def storable(text: str) -> str:
-    """`text` without what UTF-8 and databases cannot hold: lone surrogates and NUL."""
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
-
-
 def fields_of(data: Mapping[str, Any]) -> str:
     """The names of the task's fields, for a message."""
     return ", ".join(sorted(str(name)[:50] for name in data)[:20]) or "none"

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
-from tests.loopback import Loopback
+from testing.loopback import Loopback
 
 
 @dataclass(frozen=True)

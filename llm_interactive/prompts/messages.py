@@ -9,11 +9,12 @@ from inscriptis import get_text
 from openai.types.chat import ChatCompletionMessageParam
 
 from llm_interactive.errors import TaskDataError
-from llm_interactive.labeling import Label, Labeling
+from llm_interactive.labeling.config import Label, Labeling
+from llm_interactive.labeling.fields import as_text, object_value
 from llm_interactive.media.image_input import ImageContent
+from llm_interactive.prompts.template import fill, placeholders
 from llm_interactive.settings import SPEC_TEMPLATE, Settings
-from llm_interactive.template import fill, placeholders
-from llm_interactive.values import as_text, object_value, storable
+from llm_interactive.text import storable
 
 Messages = list[ChatCompletionMessageParam]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from llm_interactive.activity import ERRORS_KEPT
-from llm_interactive.database import Database
-from llm_interactive.tables import processes
+from llm_interactive.predict.activity import ERRORS_KEPT
+from llm_interactive.store.database import Database
+from llm_interactive.store.tables import processes
 
 Report = dict[str, list[dict[str, Any]]]
 """`batches` under way, the last `errors`, and the counts of `projects`, of one process or of several."""

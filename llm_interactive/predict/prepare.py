@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llm_interactive.content import build_messages, image_addresses
 from llm_interactive.errors import PromptError
-from llm_interactive.labeling import Label, Labeling
-from llm_interactive.llm import ChatRequest
+from llm_interactive.labeling.config import Label, Labeling
+from llm_interactive.llm.client import ChatRequest
 from llm_interactive.media.image_input import ImageInput
-from llm_interactive.prompts import prompt_of_task
+from llm_interactive.prompts.current import prompt_of_task
+from llm_interactive.prompts.messages import build_messages, image_addresses
 from llm_interactive.settings import Settings
-from llm_interactive.values import storable
+from llm_interactive.text import storable
 
 Task = Mapping[str, Any]
 """A task as Label Studio sends it: id, data, and its annotations, predictions and drafts."""

@@ -16,8 +16,8 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, NotFound, Req
 
 from llm_interactive.errors import UNEXPECTED, BackendError, BusyError, InvalidRequest
 from llm_interactive.services import Services
-from llm_interactive.status import PAGE_POLICY, status, status_page
-from llm_interactive.values import storable
+from llm_interactive.text import storable
+from llm_interactive.web.status import PAGE_POLICY, status, status_page
 from model import LLMInteractive
 
 log = logging.getLogger(__name__)
@@ -138,8 +138,8 @@ def webhook() -> tuple[Response, int]:
         _model(_project_of_webhook(project), str(project.get("label_config") or "")).fit(body.action, body.model_dump())
     except BackendError as error:
         # The annotator's Submit must not fail for it.
-        log.info("Webhook %.40r: %s", body.action, error.sentence)
-        return jsonify({"status": "ignored", "detail": error.sentence}), 200
+        log.info("Webhook %.40r: %s", body.action, error.message)
+        return jsonify({"status": "ignored", "detail": error.message}), 200
     return jsonify({"status": "ok"}), 200
 
 
@@ -183,7 +183,7 @@ def _kept_alive(model: LLMInteractive, tasks: list[dict[str, Any]]) -> Iterator[
         answer = {"results": results.result()}
     except BackendError as error:
         # The status line is long gone; tasks without a result are asked for again.
-        answer = {"results": [{"error": error.sentence}] * len(tasks)}
+        answer = {"results": [{"error": error.message}] * len(tasks)}
     yield json.dumps(answer)
 
 
@@ -204,7 +204,7 @@ def _body(kind: type[_Model]) -> _Model:
     """The request's JSON body as `kind`.
 
     Raises:
-        InvalidRequest: it is no JSON object of that shape; the sentence names the field.
+        InvalidRequest: it is no JSON object of that shape; the message names the field.
     """
     try:
         _read_whole_body()

@@ -8,13 +8,13 @@ import uuid
 
 import sqlalchemy as sa
 
-from llm_interactive.database import Database
-from llm_interactive.tables import LEASE_SECONDS, claims
+from llm_interactive.store.database import Database
+from llm_interactive.store.tables import LEASE_SECONDS, claims
 
 _owner = sa.select(claims.c.owner).where(claims.c.key == sa.bindparam("key"))
 
 
-class Claims:
+class Leases:
     """The replies that this process is buying, by key. Safe for threads.
 
     A claim is a row in the database, renewed while it is held; those of a process that was killed lapse after

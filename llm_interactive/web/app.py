@@ -1,4 +1,4 @@
-"""The SDK's Flask app made safe: our views, basic auth, bounded bodies, one sentence for each error."""
+"""The SDK's Flask app made safe: our views, basic auth, bounded bodies, one message for each error."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from types import ModuleType
 from flask import Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
-from llm_interactive import views
 from llm_interactive.errors import UNEXPECTED, BackendError
 from llm_interactive.services import Services
 from llm_interactive.settings import Settings
+from llm_interactive.web import views
 from model import LLMInteractive
 
 log = logging.getLogger(__name__)
@@ -121,11 +121,11 @@ def _take_the_rest(response: Response) -> Response:
 
 
 def _backend_error(error: BackendError) -> Response:
-    return _failure(error.status, error.sentence)
+    return _failure(error.status, error.message)
 
 
 def _http_error(error: HTTPException) -> Response:
-    sentences = {
+    messages = {
         400: "The request's body is not JSON.",
         413: "The request is larger than MAX_REQUEST_MB allows.",
         415: "The request's Content-Type is not application/json.",
@@ -133,7 +133,7 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if isinstance(error, ClientDisconnected):
         return _failure(status, "The request's body ended before its end.")
-    response = _failure(status, sentences.get(status, f"{error.name}."))
+    response = _failure(status, messages.get(status, f"{error.name}."))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(error.valid_methods)
     return response
@@ -144,11 +144,11 @@ def _unexpected_error(error: Exception) -> Response:
     return _failure(500, UNEXPECTED)
 
 
-def _failure(status: int, sentence: str) -> Response:
+def _failure(status: int, message: str) -> Response:
     """An error answer; the reason phrase is all that Label Studio shows of it."""
     level = logging.INFO if status in _EVERYDAY else logging.WARNING
-    log.log(level, "%s %.100r was answered %s: %s", request.method, request.path, status, sentence)
-    response = jsonify({"error": sentence})
-    phrase = " ".join(sentence.replace("…", "...").split())[:_MAX_REASON]
+    log.log(level, "%s %.100r was answered %s: %s", request.method, request.path, status, message)
+    response = jsonify({"error": message})
+    phrase = " ".join(message.replace("…", "...").split())[:_MAX_REASON]
     response.status = f"{status} {phrase.encode('latin-1', 'replace').decode('latin-1')}"
     return response

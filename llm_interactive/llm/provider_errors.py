@@ -1,4 +1,4 @@
-"""What a provider's failure means: kind, and one sentence that says what to do.
+"""What a provider's failure means: kind, and one message that says what to do.
 
 Sources: https://platform.openai.com/docs/guides/error-codes, https://learn.microsoft.com/azure/ai-foundry/openai
 (content filter), and what Ollama and llama.cpp answer.
@@ -16,7 +16,6 @@ from email.utils import parsedate_to_datetime
 import httpx2
 import openai
 
-from llm_interactive.completions import Completion
 from llm_interactive.errors import (
     AccountError,
     LLMError,
@@ -25,6 +24,7 @@ from llm_interactive.errors import (
     RejectedError,
     TransientLLMError,
 )
+from llm_interactive.llm.completion import Completion
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def translate(error: Exception, provider: Provider, *, with_images: bool = False
     """The project's error for one of the openai client's; `with_images` says that images were sent."""
     if isinstance(error, openai.APIStatusError):
         found = (_no_images(error, provider) if with_images else None) or _status(error, provider)
-        log.warning("%s (request id %s)", found.sentence, found.request_id or "not given")
+        log.warning("%s (request id %s)", found.message, found.request_id or "not given")
         return found
     if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
         return TransientLLMError(f"{provider.name} did not answer in time.")
@@ -75,16 +75,16 @@ def translate(error: Exception, provider: Provider, *, with_images: bool = False
 
 def no_completion(provider: Provider, request_id: str | None = None) -> TransientLLMError:
     """The error for an answer that is no chat completion: HTML with status 200, JSON of another shape."""
-    sentence = f"{provider.name} answered with something that is not a chat completion. Check {provider.address}."
-    log.warning("%s (request id %s)", sentence, request_id or "not given")
-    return TransientLLMError(sentence, request_id=request_id)
+    text = f"{provider.name} answered with something that is not a chat completion. Check {provider.address}."
+    log.warning("%s (request id %s)", text, request_id or "not given")
+    return TransientLLMError(text, request_id=request_id)
 
 
 def truncated(completion: Completion, provider: Provider) -> str:
-    """The sentence for a completion without any text, which is logged with the provider's id of the request."""
-    sentence = _without_text(completion, provider)
-    log.warning("%s (request id %s)", sentence, completion.request_id or "not given")
-    return sentence
+    """The message for a completion without any text, which is logged with the provider's id of the request."""
+    text = _without_text(completion, provider)
+    log.warning("%s (request id %s)", text, completion.request_id or "not given")
+    return text
 
 
 _CUT = {
@@ -95,9 +95,9 @@ _CUT = {
 
 def log_cut(completion: Completion) -> None:
     """Log that a reply with text is not whole, with the provider's id of the request."""
-    for cause, sentence in _CUT.items():
+    for cause, text in _CUT.items():
         if any(choice.finish_reason == cause for choice in completion.choices):
-            log.warning("%s (request id %s)", sentence, completion.request_id or "not given")
+            log.warning("%s (request id %s)", text, completion.request_id or "not given")
 
 
 def _without_text(completion: Completion, provider: Provider) -> str:
@@ -153,8 +153,8 @@ def _no_images(error: openai.APIStatusError, provider: Provider) -> NoImagesErro
         or _BAD_IMAGE.search(message)
     ):
         return None
-    sentence = f"The model takes no images ({error.status_code}). Choose another {provider.model} or IMAGE_MODE=ocr."
-    return NoImagesError(sentence, request_id=error.request_id)
+    text = f"The model takes no images ({error.status_code}). Choose another {provider.model} or IMAGE_MODE=ocr."
+    return NoImagesError(text, request_id=error.request_id)
 
 
 def _message(error: openai.APIStatusError) -> str:

@@ -9,13 +9,13 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from llm_interactive.activity import Activity
-from llm_interactive.claims import Claims
-from llm_interactive.dispatcher import Dispatcher, Queue
-from llm_interactive.errors import BackendError, ClaimedError, DeadlineError
-from llm_interactive.llm import ChatClient, ChatRequest, Reply
-from llm_interactive.metrics import Metrics, Origin
-from llm_interactive.store import Store
+from llm_interactive.errors import BackendError, DeadlineError, LeasedError
+from llm_interactive.llm.client import ChatClient, ChatRequest, Reply
+from llm_interactive.llm.dispatcher import Dispatcher, Queue
+from llm_interactive.predict.activity import Activity
+from llm_interactive.predict.metrics import Metrics, Origin
+from llm_interactive.store.leases import Leases
+from llm_interactive.store.store import Store
 
 BACKGROUND_SECONDS = 3600.0
 """How long a batch's calls may go on after its answer; their replies wait in the store."""
@@ -103,7 +103,7 @@ class Replies:
         self,
         client: ChatClient,
         store: Store,
-        claims: Claims | None,
+        claims: Leases | None,
         dispatcher: Dispatcher,
         metrics: Metrics,
         activity: Activity,
@@ -156,16 +156,16 @@ class Replies:
         for (key, of_tasks), future in zip(numbers.items(), futures, strict=True):
             future.add_done_callback(partial(_settle, batch, of_tasks, key in paid))
 
-    def _buy_once(self, claims: Claims, request: ChatRequest, origin: Origin, key: str, seconds: float) -> Reply:
+    def _buy_once(self, claims: Leases, request: ChatRequest, origin: Origin, key: str, seconds: float) -> Reply:
         """The reply under `key`, from the store if another process has bought it.
 
         Raises:
-            ClaimedError: another process is buying it.
+            LeasedError: another process is buying it.
         """
         if not claims.take(key):
             if paid := self._bought(key, origin):
                 return paid
-            raise ClaimedError("Another process of the ML backend is asking for this reply. Try again in a moment.")
+            raise LeasedError("Another process of the ML backend is asking for this reply. Try again in a moment.")
         try:
             # Only now, as it may have been bought, and the claim given up, since the batch looked.
             return self._bought(key, origin) or self._buy(request, origin, key, seconds)

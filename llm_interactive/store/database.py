@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from llm_interactive.engines import PATIENCE, REST_SECONDS, engine_of, private_file
+from llm_interactive.store.engines import PATIENCE, REST_SECONDS, engine_of, private_file
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from llm_interactive.database import REPLACED_IF
+from llm_interactive.store.database import REPLACED_IF
 
 LEASE_SECONDS = 10.0
 """How long a claim holds unless its owner renews it."""

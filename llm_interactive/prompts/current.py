@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llm_interactive.labeling import Labeling, Region
-from llm_interactive.values import storable
+from llm_interactive.labeling.config import Labeling, Region
+from llm_interactive.text import storable
 
 WARNING = "⚠ "
 """What a failure shown in the response field begins with. Such a text is nobody's prompt or reply."""

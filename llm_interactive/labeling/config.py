@@ -14,7 +14,7 @@ from label_studio_sdk.label_interface.object_tags import ObjectTag
 from lxml import etree
 
 from llm_interactive.errors import LabelingConfigError, TaskDataError
-from llm_interactive.values import object_value
+from llm_interactive.labeling.fields import object_value
 
 SUPPORTED_OBJECTS = ("Text", "HyperText", "Paragraphs", "Image")
 _MAX_CONFIG = 2_000_000

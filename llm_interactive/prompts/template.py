@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llm_interactive.errors import PromptError, TaskDataError
-from llm_interactive.values import MissingField, as_text, field, fields_of
+from llm_interactive.labeling.fields import MissingField, as_text, field, fields_of
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^\W\d][\w-]*(?:\.[\w-]+)*)\}")
 

@@ -36,7 +36,7 @@ def status(services: Services) -> dict[str, Any]:
     try:
         settings.require_access()
     except SetupError as error:
-        problems.append(error.sentence)
+        problems.append(error.message)
     report = services.report()
     for error_row in report["errors"]:
         error_row["at"] = datetime.fromtimestamp(error_row["at"], UTC).isoformat(timespec="seconds")
@@ -56,4 +56,4 @@ def status_page(services: Services) -> str:
 
 @cache
 def _template() -> Template:
-    return Environment(loader=PackageLoader("llm_interactive"), autoescape=True).get_template("status.html")
+    return Environment(loader=PackageLoader("llm_interactive.web"), autoescape=True).get_template("status.html")

@@ -10,9 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from llm_interactive.database import Database, Rows
-from llm_interactive.llm import Reply
-from llm_interactive.tables import (
+from llm_interactive.llm.client import Reply
+from llm_interactive.store.database import Database, Rows
+from llm_interactive.store.tables import (
     LEASE_SECONDS,
     answered,
     claims,

@@ -1,0 +1,1 @@
+"""Labeling config and task data, read."""

@@ -1,0 +1,1 @@
+"""The provider: one pooled client, its errors, and many calls at once."""

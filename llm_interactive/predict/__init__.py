@@ -1,0 +1,1 @@
+"""Task → prediction: interactive requests and batches."""

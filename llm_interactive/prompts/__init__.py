@@ -1,0 +1,1 @@
+"""Which prompt applies, and the messages it makes."""

@@ -1,0 +1,1 @@
+"""What survives a restart: prompts, projects' parameters, paid replies."""

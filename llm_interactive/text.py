@@ -1,0 +1,8 @@
+"""Text that databases and JSON can hold."""
+
+from __future__ import annotations
+
+
+def storable(text: str) -> str:
+    """`text` without what UTF-8 and databases cannot hold: lone surrogates and NUL."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")

@@ -1,0 +1,1 @@
+"""The Flask app that Label Studio talks to."""
