@@ -1,3 +1,3 @@
 """A Label Studio ML backend that asks chat LLMs: labeling config → prompt → reply → regions."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

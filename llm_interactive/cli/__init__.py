@@ -1,1 +1,1 @@
-"""The command `llm-interactive`."""
+"""The command `llm-interactive`: one module a subcommand."""
