@@ -14,7 +14,7 @@ NO_PYTHON := make needs Python 3.11, 3.12 or 3.13 with its venv module. \
 	On Debian and Ubuntu: apt-get install python3 python3-venv
 
 # pip shows its progress bars where somebody watches, and only its errors elsewhere.
-PIP_FLAGS := --no-deps --require-hashes --use-pep517 --disable-pip-version-check --no-input $(if $(MAKE_TERMOUT),,-qq)
+PIP_FLAGS := --no-deps --use-pep517 --disable-pip-version-check --no-input $(if $(MAKE_TERMOUT),,-qq)
 
 # Arguments for pytest: make test ARGS="-k labels -x"
 ARGS ?=
@@ -22,9 +22,13 @@ ARGS ?=
 # Flags for uv: make lock LOCK_FLAGS=--upgrade takes the newest releases.
 LOCK_FLAGS ?=
 
-# The first one binds the others that name it.
-LOCKS := requirements $(filter-out requirements,$(basename $(wildcard requirements*.in demo/requirements*.in tests/requirements*.in)))
+# Locks of programs that are not the backend's, each with a venv of its own. The others are compiled from pyproject.toml.
+OTHER_LOCKS := demo/requirements-label-studio demo/requirements-llm tests/requirements-s3
+COMPILE := .venv/bin/uv pip compile --quiet --generate-hashes --custom-compile-command "make lock" \
+	--python-version 3.11 --python-platform x86_64-manylinux_2_28 $(LOCK_FLAGS)
+OCR := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["ocr"], sep="\n")
 
+REQUIREMENTS := .venv/.requirements
 BACKEND := .venv/.installed
 TOOLS := .venv/.tools
 LABEL_STUDIO := .venv-label-studio/.installed
@@ -47,7 +51,7 @@ demo-clean: ## remove the demo's data: its Label Studio with all projects, and t
 
 .PHONY: serve
 serve: install ## the backend alone, on HOST (127.0.0.1) and PORT (9090); its settings come from the environment
-	@exec .venv/bin/python -m llm_interactive
+	@exec .venv/bin/llm-interactive serve
 
 .PHONY: install
 install: $(BACKEND) bytecode ## install the backend into .venv
@@ -55,16 +59,18 @@ install: $(BACKEND) bytecode ## install the backend into .venv
 ## ---------------------------------------------------------------- develop
 
 .PHONY: environment
-environment: programs $(TOOLS) $(LABEL_STUDIO) $(LLM) $(S3) bytecode ## install all that the tests need; quicker with -j2
+environment: programs $(TOOLS) $(LABEL_STUDIO) $(LLM) $(S3) ## install all that the tests need; quicker with -j2
+	@$(MAKE) --no-print-directory install
 
 .PHONY: test
 test: environment ## all tests, those with a real Label Studio, LLM and browser too; ARGS="-k word" for some
 	.venv/bin/python -m pytest $(ARGS)
 
 .PHONY: check
-check: $(TOOLS) ## formatting, lint and types
+check: $(TOOLS) ## formatting, lint, types, and which package imports which
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
+	.venv/bin/lint-imports
 	.venv/bin/mypy
 
 .PHONY: bench
@@ -76,13 +82,11 @@ docs: $(BACKEND) ## write the parts of the documentation that are made from the 
 	.venv/bin/python -m docs.generate
 
 .PHONY: lock
-lock: $(TOOLS) ## compile the requirements into locks with hashes; LOCK_FLAGS=--upgrade takes the newest releases
-	@for lock in $(LOCKS); do \
-		echo "Compiling $$lock.txt ..."; \
-		.venv/bin/uv pip compile --quiet --generate-hashes --overrides requirements-overrides.txt \
-			--python-version 3.11 --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock" \
-			$(LOCK_FLAGS) $$lock.in -o $$lock.txt || exit 1; \
-	done
+lock: $(TOOLS) ## compile the dependencies into locks with hashes; LOCK_FLAGS=--upgrade takes the newest releases
+	$(COMPILE) --only-binary :all: pyproject.toml --group label-studio-ml --group build -o requirements.txt
+	.venv/bin/python -c '$(OCR)' | $(COMPILE) -c requirements.txt - -o requirements-ocr.txt
+	$(COMPILE) --only-binary :all: -c requirements.txt --group test -o requirements-test.txt
+	for lock in $(OTHER_LOCKS); do $(COMPILE) $$lock.in -o $$lock.txt || exit 1; done
 	@echo "Looking whether the image's lock has wheels for every platform ..."
 	@for platform in x86_64 aarch64; do for version in 3.11 3.12 3.13; do \
 		.venv/bin/uv pip install --quiet --dry-run --no-deps --require-hashes --only-binary :all: --target .venv \
@@ -101,16 +105,21 @@ define make_venv
 	@$(if $(PYTHON),,echo "$(NO_PYTHON)" >&2; exit 1)
 	@echo "Installing $(1) into $(@D), once ($(2)) ..."
 	@"$(PYTHON)" -m venv --clear $(@D)
-	@$(@D)/bin/python -m pip install $(PIP_FLAGS) $(^:%=-r %)
+	@$(@D)/bin/python -m pip install $(PIP_FLAGS) --require-hashes $(^:%=-r %)
 	@touch $@
 endef
 
-$(BACKEND): requirements.txt requirements-ocr.txt
+$(REQUIREMENTS): requirements.txt requirements-ocr.txt
 	$(call make_venv,the backend,a minute)
 
-$(TOOLS): requirements-test.txt $(BACKEND)
+# The command and the package's metadata; the code itself stays here.
+$(BACKEND): pyproject.toml llm_interactive/__init__.py $(REQUIREMENTS)
+	@$(@D)/bin/python -m pip install $(PIP_FLAGS) --no-build-isolation --editable .
+	@touch $@
+
+$(TOOLS): requirements-test.txt $(REQUIREMENTS)
 	@echo "Installing what tests and checks need into $(@D), once ..."
-	@$(@D)/bin/python -m pip install $(PIP_FLAGS) -r $<
+	@$(@D)/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r $<
 	@touch $@
 
 $(LABEL_STUDIO): demo/requirements-label-studio.txt
@@ -125,7 +134,7 @@ $(S3): tests/requirements-s3.txt
 # Installed packages are compiled by pip; this does the same for the backend, which then starts sooner.
 .PHONY: bytecode
 bytecode: $(BACKEND)
-	@.venv/bin/python -m compileall -q llm_interactive model.py _wsgi.py gunicorn.conf.py
+	@.venv/bin/python -m compileall -q llm_interactive model.py _wsgi.py
 
 # A browser and a database server for the tests, from Debian's packages where they are missing.
 .PHONY: programs

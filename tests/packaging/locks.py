@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterable, Mapping
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -14,6 +16,16 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from demo.paths import LABEL_STUDIO_VENV, LLM_VENV, ROOT
+
+PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, GROUPS = PYPROJECT["project"], PYPROJECT["dependency-groups"]
+
+COMPILED_FROM: dict[str, list[str]] = {
+    "requirements": [*PROJECT["dependencies"], *GROUPS["label-studio-ml"], *GROUPS["build"]],
+    "requirements-ocr": PROJECT["optional-dependencies"]["ocr"],
+    "requirements-test": GROUPS["test"],
+}
+"""What is written by hand for each lock that is compiled from pyproject.toml; the others have a file of their own."""
 
 LOCKS = {
     "requirements": Path(sys.prefix),
@@ -36,10 +48,17 @@ LOCKED_FOR = {
 }
 
 
-def requirements(path: Path) -> list[Requirement]:
-    """The requirements of a file written by hand."""
-    lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
+def requirements(name: str) -> list[Requirement]:
+    """What a lock is compiled from."""
+    if name in COMPILED_FROM:
+        return [Requirement(line) for line in COMPILED_FROM[name]]
+    lines = (line.partition("#")[0].strip() for line in (ROOT / f"{name}.in").read_text().splitlines())
     return [Requirement(line) for line in lines if line and not line.startswith("-")]
+
+
+def named(asked: Iterable[Requirement]) -> set[str]:
+    """The distributions' names, as indexes write them."""
+    return {canonicalize_name(requirement.name) for requirement in asked}
 
 
 def locked(name: str) -> dict[str, tuple[str, list[str]]]:
@@ -57,7 +76,7 @@ def locked(name: str) -> dict[str, tuple[str, list[str]]]:
 
 OVERRIDES = {
     canonicalize_name(requirement.name): requirement
-    for requirement in requirements(ROOT / "requirements-overrides.txt")
+    for requirement in map(Requirement, PYPROJECT["tool"]["uv"]["override-dependencies"])
 }
 
 
@@ -74,7 +93,7 @@ def needed(name: str, environment: Mapping[str, str]) -> dict[str, SpecifierSet]
     found = installed(name)
     asked: dict[str, SpecifierSet] = {}
     seen: set[tuple[str, str]] = set()
-    waiting = requirements(ROOT / f"{name}.in")
+    waiting = requirements(name)
     while waiting:
         requirement = waiting.pop()
         requirement = OVERRIDES.get(canonicalize_name(requirement.name), requirement)

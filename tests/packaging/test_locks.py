@@ -8,10 +8,11 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from demo.paths import ROOT
-from tests.packaging.locks import LOCKED_FOR, LOCKS, installed, locked, needed, requirements
+from tests.packaging.locks import LOCKED_FOR, LOCKS, PROJECT, installed, locked, named, needed, requirements
 
 LOCK_NAMES = pytest.mark.parametrize("name", LOCKS)
 
@@ -78,10 +79,18 @@ def imported(module: Path) -> set[str]:
 
 def test_all_that_the_backend_imports_is_asked_for_by_name() -> None:
     modules = [*(ROOT / "llm_interactive").rglob("*.py"), ROOT / "model.py", ROOT / "_wsgi.py"]
-    own = {"llm_interactive", "model"}
-    names = set[str]().union(*map(imported, modules)) - own - set(sys.stdlib_module_names)
+    names = set[str]().union(*map(imported, modules)) - {"llm_interactive"} - set(sys.stdlib_module_names)
     distributions = packages_distributions()
-    files = [ROOT / "requirements.in", ROOT / "requirements-ocr.in"]  # the second is optional
-    asked = {canonicalize_name(requirement.name) for file in files for requirement in requirements(file)}
+    asked = named([*requirements("requirements"), *requirements("requirements-ocr")])  # the second is optional
 
     assert {name for name in names if asked.isdisjoint(map(canonicalize_name, distributions.get(name, ())))} == set()
+
+
+def test_what_label_studio_ml_needs_is_installed_with_the_package() -> None:
+    needs = {
+        requirement.name: requirement
+        for requirement in map(Requirement, installed("requirements")["label-studio-ml"].requires or ())
+    }
+    del needs["attr"]  # means attrs
+
+    assert named(needs.values()) - named(map(Requirement, PROJECT["dependencies"])) == set()
