@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import shlex
 import shutil
@@ -11,8 +12,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,16 +26,21 @@ SERVER_STOPS_WITHIN = 10.0
 
 @dataclass(frozen=True)
 class Image:
-    """What the Dockerfile makes, without its operating system: a Python with the lock, and the files beside it."""
+    """What the Dockerfile makes, without its operating system: a Python with the locks and the package.
+
+    `sources` is the folder that the package is built in, `app` the one that the server starts in.
+    """
 
     dockerfile: Dockerfile
+    sources: Path
     app: Path
     venv: Path
 
     @classmethod
     def build(cls, dockerfile: Dockerfile, folder: Path) -> Image:
         """Follow the Dockerfile's COPYs and its RUNs of Python, in order."""
-        image = cls(dockerfile, folder / "app", folder / "venv")
+        image = cls(dockerfile, folder / "sources", folder / "app", folder / "venv")
+        image.sources.mkdir()
         image.app.mkdir()
         subprocess.run([sys.executable, "-m", "venv", image.venv], check=True)
         for instruction, arguments in dockerfile.instructions:
@@ -45,39 +51,56 @@ class Image:
                 # pip finds the package index, and what it fetched before, where it does outside.
                 environment = {**os.environ, **image.environment()}
                 del environment["PIP_NO_CACHE_DIR"]
-                subprocess.run(shlex.split(arguments), cwd=image.app, env=environment, check=True)
+                subprocess.run(shlex.split(arguments), cwd=image.sources, env=environment, check=True)
         return image
 
     def copy(self, sources: list[str], target: str) -> None:
         for source in map(ROOT.joinpath, sources):
             if source.is_dir():
-                shutil.copytree(source, self.app / target, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(source, self.sources / target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
-                shutil.copy(source, self.app / target)
+                shutil.copy(source, self.sources / target)
 
     def environment(self, **variables: str) -> dict[str, str]:
         """The container's: nothing of the machine's but its programs."""
         path = f"{self.venv / 'bin'}{os.pathsep}{os.environ['PATH']}"
         return {"PATH": path, **self.dockerfile.environment, **variables}
 
+    def running(self, folder: Path, **variables: str) -> AbstractContextManager[Server]:
+        """The image's command at work."""
+        return serving(self.dockerfile.command, folder, self.app, self.environment(**variables))
+
+    def health_check(self, port: int) -> int:
+        """Exit code of the image's own check."""
+        environment = self.environment(PORT=str(port))
+        command = self.dockerfile.health_check
+        return subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=False).returncode
+
     def files(self) -> set[Path]:
-        return {path for path in self.app.rglob("*") if path.is_file()}
+        """All that the server could change if it were allowed to."""
+        folders = (self.app, *self.venv.glob("lib/python*/site-packages"))
+        return {path for folder in folders for path in folder.rglob("*") if path.is_file()}
 
 
 @dataclass(frozen=True)
-class Container:
-    """The image's command at work."""
+class Server:
+    """A command that serves, at work."""
 
-    image: Image
     process: subprocess.Popen[bytes]
     port: int
     data: Path
     log: Path
 
     def get(self, path: str) -> tuple[int, bytes]:
+        return self._request("GET", path)
+
+    def post(self, path: str, body: object) -> tuple[int, bytes]:
+        return self._request("POST", path, json.dumps(body))
+
+    def _request(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            connection.request("GET", path)
+            connection.request(method, path, body, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
@@ -99,12 +122,6 @@ class Container:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(SERVER_STOPS_WITHIN)
 
-    def health_check(self) -> int:
-        """Exit code of the image's own check."""
-        command = self.image.dockerfile.health_check
-        environment = self.image.environment(PORT=str(self.port))
-        return subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=False).returncode
-
 
 def free_port() -> int:
     with socket.socket() as listener:
@@ -114,24 +131,19 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(image: Image, folder: Path, **variables: str) -> Iterator[Container]:
-    """The image's command, up; stopped at the end if the test did not do so."""
+def serving(command: Sequence[str | Path], folder: Path, cwd: Path, environment: Mapping[str, str]) -> Iterator[Server]:
+    """The command's server, up, with its state and log in `folder`; killed at the end if the test did not stop it."""
     port, data, log = free_port(), folder / "data", folder / "log"
     data.mkdir()
-    environment = image.environment(HOST="127.0.0.1", PORT=str(port), MODEL_DIR=str(data), HOME=str(data), **variables)
+    own = {"HOST": "127.0.0.1", "PORT": str(port), "MODEL_DIR": str(data), "HOME": str(data)}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            image.dockerfile.command,
-            cwd=image.app,
-            env=environment,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
+            command, cwd=cwd, env={**environment, **own}, stdout=output, stderr=output, start_new_session=True
         )
-    container = Container(image, process, port, data, log)
+    server = Server(process, port, data, log)
     try:
-        container.wait_until_up()
-        yield container
+        server.wait_until_up()
+        yield server
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
