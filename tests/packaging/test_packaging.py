@@ -157,5 +157,12 @@ def test_make_alone_lists_the_targets() -> None:
     assert targets >= {"install", "serve", "test", "check", "demo", "demo-clean", "clean", "lock"}
 
 
+def test_pre_commit_runs_the_checks_of_make_check() -> None:
+    [local] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    recipe = (ROOT / "Makefile").read_text().partition("\ncheck: ")[2].partition("\n\n")[0].splitlines()[1:]
+
+    assert [hook["entry"] for hook in local["hooks"]] == [line.strip() for line in recipe]
+
+
 def test_the_changelog_tells_of_this_version() -> None:
     assert f"\n## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
