@@ -9,10 +9,10 @@ from functools import partial
 from llm_interactive.llm.client import ChatClient
 from llm_interactive.llm.dispatcher import Dispatcher
 from llm_interactive.media.image_input import ImageInput
-from llm_interactive.predict.activity import Activity
-from llm_interactive.predict.batch import Replies
 from llm_interactive.predict.metrics import Metrics
-from llm_interactive.predict.processes import Report, Siblings
+from llm_interactive.predict.processes import Processes, Report
+from llm_interactive.predict.replies import Replies
+from llm_interactive.predict.running_batches import RunningBatches
 from llm_interactive.settings import Settings
 from llm_interactive.store.leases import Leases
 from llm_interactive.store.store import Store
@@ -24,12 +24,12 @@ class Services:
 
     settings: Settings
     store: Store
-    claims: Leases | None
-    siblings: Siblings | None
+    leases: Leases | None
+    processes: Processes | None
     client: ChatClient
     dispatcher: Dispatcher
     metrics: Metrics
-    activity: Activity
+    running: RunningBatches
     replies: Replies
     images: ImageInput
 
@@ -38,34 +38,33 @@ class Services:
         """Everything that `settings` ask for; no connection to the provider is made."""
         store = Store(settings.sqlalchemy_url, settings.reply_ttl)
         dispatcher = Dispatcher(settings.max_concurrency)
-        metrics, activity = Metrics(), Activity()
-        claims = siblings = None
-        if settings.has_siblings:
-            claims = Leases(store.database) if settings.reply_ttl else None
-            siblings = Siblings(store.database, partial(_report, metrics, activity))
+        metrics, running = Metrics(), RunningBatches()
+        leases = processes = None
+        if settings.shares_database:
+            leases = Leases(store.database) if settings.reply_ttl else None
+            processes = Processes(store.database, partial(_report, metrics, running))
         client = ChatClient(settings)
-        replies = Replies(client, store, claims, dispatcher, metrics, activity, settings.llm_timeout)
-        return cls(
-            settings, store, claims, siblings, client, dispatcher, metrics, activity, replies, ImageInput(settings)
-        )
+        replies = Replies(client, store, leases, dispatcher, metrics, settings.llm_timeout)
+        images = ImageInput(settings)
+        return cls(settings, store, leases, processes, client, dispatcher, metrics, running, replies, images)
 
     def report(self) -> Report:
         """What goes on, in this process and in the others over the same database."""
-        return self.siblings.report() if self.siblings else _report(self.metrics, self.activity)
+        return self.processes.report() if self.processes else _report(self.metrics, self.running)
 
     def close(self) -> None:
         """Drop waiting calls, commit what is paid for, let go of connections."""
         self.images.close()
         self.dispatcher.close()
         self.client.close()
-        for others in (self.claims, self.siblings):
+        for others in (self.leases, self.processes):
             if others:
                 others.close()
         self.store.close()
 
 
-def _report(metrics: Metrics, activity: Activity) -> Report:
-    return {**activity.snapshot(), "projects": metrics.totals()}
+def _report(metrics: Metrics, running: RunningBatches) -> Report:
+    return {**running.snapshot(), "projects": metrics.totals()}
 
 
 _lock = threading.Lock()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -49,6 +50,10 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
+def _none(value: Any) -> Any:
+    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
 def _names(value: Any) -> Any:
     return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
@@ -81,7 +86,7 @@ def _database(value: SecretStr) -> SecretStr:
 
 Url = Annotated[str, AfterValidator(_http_url)]
 Text = Annotated[str, BeforeValidator(_with_line_breaks)]
-Temperature = Annotated[float, Field(ge=0, le=2)]
+Temperature = Annotated[Annotated[float, Field(ge=0, le=2)] | None, BeforeValidator(_none)]
 NumResponses = Annotated[int, Field(ge=1, le=16)]
 MaxTokens = Annotated[int, Field(ge=1)]
 
@@ -130,12 +135,20 @@ class Settings(BaseSettings):
     openai_base_url: Url | None = _setting(
         None, "Address of a compatible server, up to and including `/v1`.", "an http(s) address"
     )
-    temperature: Temperature = _setting(0.7, "Sampling temperature.", "a number from 0 to 2")
+    temperature: Temperature = _setting(
+        0.7, "Sampling temperature; `none` sends none.", "a number from 0 to 2, or none"
+    )
     num_responses: NumResponses = _setting(
         1, "Replies asked for each task; all stand in the response `<TextArea>`.", "a whole number from 1 to 16"
     )
     max_tokens: MaxTokens | None = _setting(
         None, "Upper limit of a reply's length, in tokens.", "a whole number of at least 1"
+    )
+
+    structured_output: Annotated[Literal["auto", "off"], BeforeValidator(_lower)] = _setting(
+        "auto",
+        "`auto`: the model is asked for JSON that fits the labeling config, by a schema where the server takes one. `off`: for plain text, which fills the response and the choices that it clearly names.",
+        "auto or off",
     )
 
     azure_resource_endpoint: Url | None = _setting(
@@ -257,7 +270,7 @@ class Settings(BaseSettings):
         return f"sqlite:///{self.model_dir / 'llm-interactive.db'}"
 
     @property
-    def has_siblings(self) -> bool:
+    def shares_database(self) -> bool:
         """Whether other processes may use the same database: further workers, or replicas over PostgreSQL."""
         return self.workers > 1 or not self.sqlalchemy_url.startswith("sqlite")
 
@@ -272,9 +285,37 @@ class Settings(BaseSettings):
         if self.openai_provider == "azure" and self.azure_resource_endpoint is None:
             raise SetupError("AZURE_RESOURCE_ENDPOINT is not set on the ML backend. Set it and restart the backend.")
 
-    def for_project(self, params: ProjectParams) -> Settings:
-        """These settings with what a project chose for itself."""
-        return self.model_copy(update=params.model_dump(exclude_none=True))
+    def chat_options(self, params: ProjectParams) -> ChatOptions:
+        """What these settings and a project's own choices say of a chat."""
+        chosen = self.model_copy(update=params.model_dump(exclude_none=True))
+        return ChatOptions(
+            model=chosen.model,
+            temperature=chosen.temperature,
+            num_responses=chosen.num_responses,
+            max_tokens=chosen.max_tokens,
+            prompt_template=chosen.prompt_template if chosen.use_internal_prompt_template else None,
+            default_prompt=chosen.default_prompt,
+            system_prompt=chosen.system_prompt,
+            structured_output=chosen.structured_output == "auto",
+            image_mode=chosen.image_mode,
+            image_detail=chosen.image_detail,
+        )
+
+
+@dataclass(frozen=True)
+class ChatOptions:
+    """What a project's chats are made with. `prompt_template` is None where the prompt itself is the template."""
+
+    model: str = "gpt-3.5-turbo"
+    temperature: float | None = 0.7
+    num_responses: int = 1
+    max_tokens: int | None = None
+    prompt_template: str | None = SPEC_TEMPLATE
+    default_prompt: str | None = None
+    system_prompt: str | None = None
+    structured_output: bool = True
+    image_mode: str = "auto"
+    image_detail: str = "auto"
 
 
 class ProjectParams(BaseModel):

@@ -1,215 +1,251 @@
-"""Labeling config → the tags this backend works with: prompt, object, response and choices."""
+"""Labeling config (XML) → prompt specs: each prompt field with the content and the controls that belong to it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from label_studio_sdk.label_interface.control_tags import ChoicesTag, ControlTag, TextAreaTag
-from label_studio_sdk.label_interface.interface import LabelInterface
-from label_studio_sdk.label_interface.object_tags import ObjectTag
 from lxml import etree
 
-from llm_interactive.errors import LabelingConfigError, TaskDataError
-from llm_interactive.labeling.fields import object_value
+from llm_interactive.errors import LabelingConfigError
+from llm_interactive.labeling.tags import Condition, ControlTag, Label, ObjectTag
 
-SUPPORTED_OBJECTS = ("Text", "HyperText", "Paragraphs", "Image")
+READABLE = ("Text", "HyperText", "Paragraphs", "Image", "List", "Table", "Pdf")
+"""Object tags whose content a chat model can be sent."""
+
+_UNREADABLE = ("Audio", "AudioPlus", "Video", "TimeSeries", "Chat")
+_LABEL_TAGS = ("Choice", "Label", "Relation", "Bucket")
 _MAX_CONFIG = 2_000_000
 _MAX_ATTRIBUTES = 1_000
 _DECLARATION = re.compile(r"\A\ufeff?<\?xml\s[^>]*\?>")
-_ADD_PROMPT = 'Add <TextArea name="{name}" toName="…"/> for the prompt to the labeling config.'
-
-Region = Mapping[str, Any]
-"""An entry of a `result` list: from_name, to_name, type, value (https://labelstud.io/guide/task_format)."""
+_WORDS = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True)
-class Label:
-    """A choice: the `name` that people see, and the `stored` value (its alias where it has one)."""
+class PromptSpec:
+    """A prompt field, the objects that its message shows, and the controls that its reply fills, in the config's order.
 
-    name: str
-    stored: str
+    `response` is the TextArea among them that RESPONSE_PREFIX finds, else the first one.
+    """
 
-
-@dataclass(frozen=True)
-class Labeling:
-    """The tags of a labeling config by their role, as objects of the Label Studio SDK."""
-
-    interface: LabelInterface
-    prompt: TextAreaTag
-    object: ObjectTag
-    response: TextAreaTag | None
-    choices: ChoicesTag | None
-
-    @property
-    def object_type(self) -> str:
-        """The object tag's name: Text, HyperText, Paragraphs or Image."""
-        return str(self.object.tag)
-
-    @property
-    def object_value(self) -> str:
-        """The object tag's `value`: `$field`, or a text."""
-        return str(self.object.value)
-
-    @property
-    def single_choice(self) -> bool:
-        """Whether at most one choice may be given (`choice="single"` is Label Studio's default)."""
-        return self.choices is not None and self.choices.get_attr("choice") != "multiple"
-
-    def faults(self, prediction: Mapping[str, Any]) -> list[str]:
-        """What the SDK's own validation finds wrong with a prediction; empty when it is right.
-
-        The SDK does not know the choices that a task's data bring along, so those regions are left out.
-        """
-        if self.choices is not None and self.choices.dynamic_value:
-            known = [region for region in prediction["result"] if region["from_name"] != self.choices.name]
-            prediction = {**prediction, "result": known}
-        found: list[str] = self.interface.validate_prediction(prediction, return_errors=True)
-        return found
-
-    def texts(self, result: Iterable[Region], control: ControlTag | None) -> list[str]:
-        """Texts of `control`'s regions in `result`, stripped; blank ones are left out."""
-        if control is None:
-            return []
-        found: list[str] = []
-        for region in result:
-            if not isinstance(region, Mapping) or region.get("from_name") != control.name:
-                continue
-            value = region.get("value")
-            texts = value.get("text") if isinstance(value, Mapping) else None
-            texts = [texts] if isinstance(texts, str) else texts
-            found += [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else []
-        return [text.strip() for text in found if text.strip()]
-
-    def labels(self, data: Mapping[str, Any]) -> list[Label]:
-        """The choices of a task: from the config, or from the task's data where `value="$field"` says so.
-
-        Raises:
-            TaskDataError: the field that should hold the choices is missing or of another shape.
-        """
-        if self.choices is None:
-            return []
-        fixed = [
-            Label(name=str(tag.attr.get("value") or stored), stored=stored)
-            for stored, tag in (self.choices.labels_attrs or {}).items()
-        ]
-        return fixed + self._dynamic_labels(data)
-
-    def _dynamic_labels(self, data: Mapping[str, Any]) -> list[Label]:
-        # Items as in Label Studio's docs on dynamic choices: {"value", "alias"}, or just a string.
-        source = self.choices.get_attr("value") if self.choices else None
-        if source is None:
-            return []
-        value = object_value(source, data)
-        if not isinstance(value, list):
-            raise TaskDataError(f"The choices in {source} are not a list.")
-        labels: list[Label] = []
-        for item in value:
-            name = item.get("value") if isinstance(item, Mapping) else item
-            alias = item.get("alias") if isinstance(item, Mapping) else None
-            if not isinstance(name, str | int | float) or isinstance(name, bool):
-                raise TaskDataError(f"A choice in {source} has no value.")
-            labels.append(Label(name=str(name), stored=str(alias or name)))
-        return labels
+    prompt: ControlTag
+    objects: tuple[ObjectTag, ...]
+    controls: tuple[ControlTag, ...]
+    response: ControlTag | None
 
 
 @lru_cache(maxsize=16)
-def parse_labeling_config(config: str, prompt_prefix: str, response_prefix: str) -> Labeling:
-    """The tags of `config` by role.
+def parse_labeling_config(xml: str, prompt_prefix: str, response_prefix: str) -> tuple[PromptSpec, ...]:
+    """The prompt specs of a labeling config.
 
-    Prompt: the TextArea named `prompt_prefix`, else beginning with it, else holding it as a word. Object: the
-    first supported tag of the prompt's `toName`. Response: found by `response_prefix` likewise among the other
-    TextAreas, else the first other one of the same object. Choices: the first of the same object. Controls that
-    belong to a region (`perRegion`) or whose values are paths (`allowNested`) are not considered.
+    Prompt fields are the TextAreas named `prompt_prefix`, else those beginning with it, else those holding it as a
+    word. A single one gets every other control. Of several, each gets the controls that share its name's other words
+    (`summary-prompt`, `summary-response`); the rest go to the nearest prompt field above, of the same object if
+    there is one. All readable objects are shown to every prompt.
 
     Raises:
-        LabelingConfigError: the config is no XML or lacks a role; says what to add.
+        LabelingConfigError: the config is no XML, has no prompt field, or a prompt belongs to nothing readable.
     """
-    interface = _parse(config)
-    areas = [tag for tag in interface.controls if isinstance(tag, TextAreaTag) and not _per_region(tag)]
-    prompt = _by_name(areas, prompt_prefix)
-    if prompt is None:
-        raise LabelingConfigError("There is no prompt field. " + _ADD_PROMPT.format(name=prompt_prefix))
-    target = _supported_object(prompt)
-    others = [tag for tag in areas if tag is not prompt and objects_of(tag)]
-    same_object = [tag for tag in others if target in objects_of(tag)]
-    response = _by_name(same_object, response_prefix) or _by_name(others, response_prefix)
-    response = response or (same_object[0] if same_object else None)
-    choices = next((tag for tag in interface.controls if _fillable_choices(tag, target)), None)
-    if response is None and choices is None:
+    tags = _Tags(_tree(xml))
+    prompts = _prompt_fields(tags.controls, prompt_prefix)
+    if not prompts:
         raise LabelingConfigError(
-            f'There is nothing to fill. Add <TextArea name="{response_prefix}" toName="{target.name}"/> or '
-            f'<Choices name="choices" toName="{target.name}"> to the labeling config.'
+            "There is no prompt field. Add a TextArea tag to the labeling config, with "
+            f'name="{_free_name(tags.names, prompt_prefix)}" and toName="{_first_name(tags.objects)}".'
         )
-    return Labeling(interface, prompt, target, response, choices)
+    for prompt in prompts:
+        _require_readable(prompt)
+    readable = tuple(tag for tag in tags.objects if tag.tag in READABLE)
+    groups = _paired(tags.controls, prompts, (prompt_prefix, response_prefix))
+    return tuple(
+        PromptSpec(prompt, readable, tuple(group), _response(group, response_prefix))
+        for prompt, group in zip(prompts, groups, strict=True)
+    )
 
 
-def objects_of(tag: ControlTag) -> list[ObjectTag]:
-    """The object tags that a control tag's `toName` names, as far as they exist."""
-    return list(tag.objects or [])
+def texts_in(result: Iterable[Any], control: ControlTag) -> list[str]:
+    """Texts of `control`'s regions in `result`, stripped; blank ones are left out."""
+    found: list[str] = []
+    for region in result:
+        if isinstance(region, dict) and region.get("from_name") == control.name:
+            value = region.get("value")
+            texts = value.get("text") if isinstance(value, dict) else None
+            texts = [texts] if isinstance(texts, str) else texts
+            found += [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else []
+    return [text.strip() for text in found if text.strip()]
 
 
-def _parse(config: str) -> LabelInterface:
-    if not isinstance(config, str) or not config.strip():
+class _Tags:
+    """Objects and controls of a config's tree, in document order."""
+
+    def __init__(self, root: Any) -> None:
+        self.objects: list[ObjectTag] = []
+        self.controls: list[ControlTag] = []
+        self.names: set[str] = set()
+        title = ""
+        found: list[tuple[Any, dict[str, str], str]] = []
+        for element in root.iter(etree.Element):
+            attributes = {str(name).lower(): str(value) for name, value in element.attrib.items()}
+            self.names.add(attributes.get("name", ""))
+            if element.tag == "Header":
+                title = attributes.get("value", "")
+            elif element.tag in (*READABLE, *_UNREADABLE) and attributes.get("name"):
+                value = attributes.get("value") or attributes.get("valuelist", "")
+                self.objects.append(ObjectTag(element.tag, attributes["name"], value, attributes, title))
+                title = ""
+            elif "toname" in attributes or element.tag in ("Relations", "Rating"):
+                found.append((element, attributes, title))
+        by_name = {tag.name: tag for tag in self.objects}
+        for element, attributes, header in found:
+            self.controls.append(_control(element, attributes, header, by_name))
+
+
+def _control(element: Any, attributes: dict[str, str], title: str, objects: dict[str, ObjectTag]) -> ControlTag:
+    names = [name.strip() for name in attributes.get("toname", "").split(",")]
+    targets = tuple(objects[name] for name in names if name in objects)
+    if "toname" not in attributes and element.tag != "Relations":
+        targets = tuple(objects.values())[:1]
+    return ControlTag(
+        str(element.tag),
+        attributes.get("name") or str(element.tag).lower(),
+        targets,
+        attributes,
+        tuple(_labels(element)),
+        "" if title.startswith("$") else title,
+        tuple(_conditions(element)),
+        any(parent.tag == "Repeater" for parent in element.iterancestors()),
+    )
+
+
+def _labels(element: Any) -> Iterator[Label]:
+    for child in element.iterchildren(etree.Element):
+        if child.tag not in _LABEL_TAGS:
+            yield from _labels(child)
+            continue
+        attributes = {str(name).lower(): str(value) for name, value in child.attrib.items()}
+        name = attributes.get("name" if child.tag == "Bucket" else "value")
+        if name:
+            hint = attributes.get("hint") or attributes.get("title", "")
+            yield Label(name, attributes.get("alias") or name, hint, tuple(_labels(child)))
+
+
+def _conditions(element: Any) -> Iterator[Condition]:
+    for tag in (element, *element.iterancestors()):
+        attributes = {str(name).lower(): str(value) for name, value in tag.attrib.items()}
+        if kind := attributes.get("visiblewhen"):
+            values = attributes.get("whenchoicevalue") or attributes.get("whenlabelvalue") or ""
+            wanted = tuple(value.strip() for value in values.split(",") if value.strip())
+            yield Condition(kind, attributes.get("whentagname"), wanted)
+
+
+def _tree(xml: Any) -> Any:
+    if not isinstance(xml, str) or not xml.strip():
         raise LabelingConfigError("The labeling config is empty.")
-    if len(config) > _MAX_CONFIG:
+    if len(xml) > _MAX_CONFIG:
         raise LabelingConfigError(f"The labeling config is larger than {_MAX_CONFIG // 1_000_000} MB.")
-    # The text is decoded already; lxml takes no text that says how it is encoded, Label Studio does.
-    config = _DECLARATION.sub("", config)
     try:
         # Labeling configs are untrusted: a document type is where entities and external files come in.
         parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True)
-        tree = etree.fromstring(config, parser)
-        if tree.getroottree().docinfo.internalDTD is not None:
-            raise LabelingConfigError("The labeling config must not hold a DOCTYPE.")
-        if any(len(element.attrib) > _MAX_ATTRIBUTES for element in tree.iter(etree.Element)):
-            # The SDK's time grows with the square of them.
-            raise LabelingConfigError(f"A tag of the labeling config has more than {_MAX_ATTRIBUTES:,} attributes.")
-        return LabelInterface(config)
-    except LabelingConfigError:
-        raise
-    except Exception as error:  # the SDK raises whatever its parsers raise
+        # The text is decoded already; lxml takes no text that says how it is encoded, Label Studio does.
+        root = etree.fromstring(_DECLARATION.sub("", xml), parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
         raise LabelingConfigError(f"The labeling config cannot be read: {_first_line(error)}.") from None
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise LabelingConfigError("The labeling config must not hold a DOCTYPE.")
+    if any(len(element.attrib) > _MAX_ATTRIBUTES for element in root.iter(etree.Element)):
+        # The SDK's time grows with the square of them.
+        raise LabelingConfigError(f"A tag of the labeling config has more than {_MAX_ATTRIBUTES:,} attributes.")
+    return root
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", maxsplit=1)[0][:150].rstrip(".") or type(error).__name__
+    line = str(error).strip().split("\n", maxsplit=1)[0][:150].rstrip(".")
+    # Label Studio renders messages as HTML and would swallow what stands in angle brackets.
+    return line.replace("<", "").replace(">", "") or type(error).__name__
 
 
-def _per_region(tag: ControlTag) -> bool:
-    return str(tag.get_attr("perRegion")).lower() == "true"
+def _prompt_fields(controls: Sequence[ControlTag], prefix: str) -> list[ControlTag]:
+    return _by_name([tag for tag in controls if _holds_text(tag)], prefix)
 
 
-def _fillable_choices(tag: ControlTag, target: ObjectTag) -> bool:
-    if not isinstance(tag, ChoicesTag) or _per_region(tag) or target not in objects_of(tag):
-        return False
-    return str(tag.get_attr("allowNested")).lower() != "true"
+def _holds_text(tag: ControlTag) -> bool:
+    return tag.tag == "TextArea" and not (tag.per_region or tag.per_item or tag.repeated)
 
 
-def _by_name(areas: Sequence[TextAreaTag], prefix: str) -> TextAreaTag | None:
+def _by_name(areas: Sequence[ControlTag], prefix: str) -> list[ControlTag]:
+    """The tags named `prefix`, else those whose names begin with it, else those that hold it as a word."""
     wanted = prefix.casefold()
     word = re.compile(rf"(?<![^\W_]){re.escape(wanted)}(?![^\W_])")
     for fits in (wanted.__eq__, lambda name: name.startswith(wanted), lambda name: bool(word.search(name))):
-        for tag in areas:
-            if fits(str(tag.name).casefold()):
-                return tag
-    return None
+        if found := [tag for tag in areas if fits(tag.name.casefold())]:
+            return found
+    return []
 
 
-def _supported_object(prompt: TextAreaTag) -> ObjectTag:
-    objects = objects_of(prompt)
-    for tag in objects:
-        if tag.tag in SUPPORTED_OBJECTS:
-            return tag
-    supported = ", ".join(f"<{name}>" for name in SUPPORTED_OBJECTS)
-    if objects:
+def _response(group: Sequence[ControlTag], prefix: str) -> ControlTag | None:
+    areas = [tag for tag in group if _holds_text(tag)]
+    return next(iter(_by_name(areas, prefix) or areas), None)
+
+
+def _paired(
+    controls: Sequence[ControlTag], prompts: Sequence[ControlTag], prefixes: tuple[str, str]
+) -> list[list[ControlTag]]:
+    """The controls of each prompt."""
+    groups: list[list[ControlTag]] = [[] for _ in prompts]
+    above: list[int] = []
+    for control in controls:
+        if control in prompts:
+            above.insert(0, prompts.index(control))
+            continue
+        for number in _owners(control, prompts, above, prefixes):
+            groups[number].append(control)
+    return groups
+
+
+def _owners(
+    control: ControlTag, prompts: Sequence[ControlTag], above: Sequence[int], prefixes: tuple[str, str]
+) -> list[int]:
+    if len(prompts) == 1:
+        return [0]
+    same_object = [n for n, prompt in enumerate(prompts) if set(prompt.objects) & set(control.objects)]
+    if control.per_region or control.tag == "Relations":
+        # They belong to spans, whichever prompt these are found by.
+        return same_object or list(range(len(prompts)))
+    words = _WORDS.findall(control.name.casefold())
+    stems = [_stem(prompt.name, prefixes) for prompt in prompts]
+    by_stem = [n for n, stem in enumerate(stems) if stem and words[: len(stem)] == stem]
+    if by_stem:
+        return [max(by_stem, key=lambda n: len(stems[n]))]
+    return [next(iter([*(n for n in above if n in same_object), *same_object, *above]), 0)]
+
+
+def _stem(name: str, prefixes: tuple[str, str]) -> list[str]:
+    wanted = {prefix.casefold() for prefix in prefixes}
+    return [word for word in _WORDS.findall(name.casefold()) if word not in wanted]
+
+
+def _require_readable(prompt: ControlTag) -> None:
+    if any(tag.tag in READABLE for tag in prompt.objects):
+        return
+    supported = ", ".join(READABLE)
+    if prompt.objects:
         raise LabelingConfigError(
-            f'The prompt "{prompt.name}" belongs to <{objects[0].tag}>, which cannot be sent to a chat model. '
-            f"Let its toName name one of {supported}."
+            f'The prompt "{prompt.name}" belongs to a tag {prompt.objects[0].tag}, which cannot be sent to a chat '
+            f"model. Let its toName name one of these: {supported}."
         )
     raise LabelingConfigError(
-        f'The prompt\'s toName "{",".join(prompt.to_name or [])}" names no object. Add one of {supported}.'
+        f'The prompt\'s toName "{prompt.attributes.get("toname", "")}" names no object. Add one of these tags: '
+        f"{supported}."
     )
+
+
+def _first_name(objects: Sequence[ObjectTag]) -> str:
+    return next((tag.name for tag in objects if tag.tag in READABLE), "text")
+
+
+def _free_name(names: set[str], prefix: str) -> str:
+    candidates = (prefix, f"{prefix}-input", *(f"{prefix}-{number}" for number in range(2, 100)))
+    return next((name for name in candidates if name not in names), prefix)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import re
 import threading
-import time
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,27 +16,30 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 
+from llm_interactive.deadline import Deadline
 from llm_interactive.errors import LLMError, RejectedError
 from llm_interactive.llm.completion import Completion, read_completion, request_id
 from llm_interactive.llm.http import ending_at, timed_client
-from llm_interactive.llm.provider_errors import Provider, log_cut, no_completion, translate, truncated
+from llm_interactive.llm.provider_errors import Provider, error_inside, log_cut, no_completion, translate, truncated
+from llm_interactive.llm.refusals import refused_parameter
 from llm_interactive.prompts.messages import Messages
 from llm_interactive.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_REASONING = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+_REMEMBERED_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """Everything a reply depends on, apart from where it is sent."""
+    """Everything a reply depends on, apart from where it is sent. `schema` is that of the JSON to reply with."""
 
     model: str
     messages: Messages
-    temperature: float
+    temperature: float | None
     num_responses: int
     max_tokens: int | None
+    schema: Mapping[str, Any] | None = None
 
     @property
     def has_images(self) -> bool:
@@ -45,17 +48,20 @@ class ChatRequest:
 
     def key(self, endpoint: str) -> str:
         """Hash (64 hex digits) of the request and the endpoint that serves it: equal keys, equal worth."""
-        parts = [endpoint, self.model, self.messages, self.temperature, self.num_responses, self.max_tokens]
+        parts: list[Any] = [endpoint, self.model, self.messages, self.temperature, self.num_responses, self.max_tokens]
+        if self.schema is not None:
+            parts.append(self.schema)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What was paid for: `num_responses` texts and the tokens they cost."""
+    """What was paid for: `num_responses` texts and the tokens they cost. `cut`: one ended at the limit of tokens."""
 
     texts: tuple[str, ...]
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cut: bool = False
 
 
 class ChatClient:
@@ -66,8 +72,10 @@ class ChatClient:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        # Guards the client being made, and what models refuse.
         self._lock = threading.Lock()
-        self._refused: dict[str, set[str]] = {}
+        self._made: openai.OpenAI | None = None
+        self._refused: dict[str, dict[str, Deadline]] = defaultdict(dict)
 
     @cached_property
     def endpoint(self) -> str:
@@ -95,8 +103,8 @@ class ChatClient:
         name = "The LLM server" if settings.openai_base_url else "OpenAI"
         return Provider(name, "OPENAI_BASE_URL", "OPENAI_MODEL")
 
-    def complete(self, request: ChatRequest, timeout: float) -> Reply:
-        """The reply to `request`, with as many texts as it asks for; one attempt of at most `timeout` seconds.
+    def complete(self, request: ChatRequest, deadline: Deadline) -> Reply:
+        """The reply to `request`, with as many texts as it asks for; one attempt that ends by `deadline`.
 
         Servers that ignore or refuse `n` are asked again for the texts that are missing; if that fails, those that are
         paid for already are the reply.
@@ -106,14 +114,14 @@ class ChatClient:
             LLMError: the provider failed, in one of the kinds of `errors`.
         """
         self._settings.require_access()
-        give_up = time.monotonic() + timeout
         texts: list[str] = []
         prompt_tokens = completion_tokens = 0
+        cut = False
         while len(texts) < request.num_responses:
             missing = request.num_responses - len(texts)
             try:
-                completion = self._create(request, missing, give_up)
-                texts += _texts(completion, self.provider)[:missing]
+                completion = self._create(request, missing, deadline)
+                texts += self._texts(completion)[:missing]
             except LLMError as error:
                 if not texts:
                     raise
@@ -121,73 +129,101 @@ class ChatClient:
                 break
             prompt_tokens += completion.prompt_tokens
             completion_tokens += completion.completion_tokens
-        return Reply(tuple(texts), prompt_tokens, completion_tokens)
+            cut = cut or completion.is_cut
+        return Reply(tuple(texts), prompt_tokens, completion_tokens, cut)
 
     def close(self) -> None:
         """Close the pooled connections."""
-        if "_client" in self.__dict__:
-            self._client.close()
+        if self._made:
+            self._made.close()
 
-    def _create(self, request: ChatRequest, n: int, give_up: float) -> Completion:
-        for _ in range(4):
+    def _create(self, request: ChatRequest, n: int, deadline: Deadline) -> Completion:
+        # Each time round one more parameter is known to be refused; there are four.
+        for _ in range(6):
             parameters = self._parameters(request, n)
             try:
                 # chat.completions.create posts the same, after a walk through all messages (ours are JSON already), and
                 # makes objects of the answer without a look at its shape.
-                with ending_at(give_up):
+                with ending_at(deadline.at):
                     response = self._client.post(
                         "/chat/completions",
                         cast_to=httpx2.Response,
                         body={"model": request.model, "messages": request.messages, **parameters},
-                        options={"timeout": max(0.001, give_up - time.monotonic())},
+                        options={"timeout": max(0.001, deadline.left)},
                     )
-            except openai.BadRequestError as error:
-                if not self._refuses(request.model, error, parameters):
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                name = refused_parameter(error, parameters)
+                if name is None:
                     raise self._translated(error, request) from None
+                self._remember_refusal(request, name, str(error))
             except (openai.OpenAIError, httpx2.HTTPError, ValueError, TypeError, AttributeError) as error:
                 # The last three are what the SDK raises over an error of an odd shape.
                 raise self._translated(error, request) from None
             else:
-                return self._read(response)
+                return self._read(response, request)
         raise RejectedError(f"{self.provider.name} refuses the parameters of the request.")
 
-    def _read(self, response: httpx2.Response) -> Completion:
+    def _read(self, response: httpx2.Response, request: ChatRequest) -> Completion:
         try:
-            return read_completion(response)
+            completion = read_completion(response)
         except ValueError:
-            raise no_completion(self.provider, request_id(response)) from None
+            inside = error_inside(response, self.provider, with_images=request.has_images)
+            raise inside or no_completion(self.provider, request_id(response)) from None
+        if any(choice.finish_reason == "error" for choice in completion.choices):
+            raise error_inside(response, self.provider) or no_completion(self.provider, completion.request_id)
+        return completion
+
+    def _texts(self, completion: Completion) -> list[str]:
+        """The texts of a completion's choices, without the model's reasoning."""
+        texts = [choice.text for choice in completion.choices if choice.text]
+        if not texts:
+            raise RejectedError(truncated(completion, self.provider), request_id=completion.request_id)
+        log_cut(completion)
+        return texts
 
     def _parameters(self, request: ChatRequest, n: int) -> dict[str, Any]:
-        refused = self._refused.get(request.model, set())
-        wanted: dict[str, Any] = {"temperature": request.temperature}
+        refused = {name for name, until in self._refused[request.model].items() if until.left > 0}
+        wanted: dict[str, Any] = {}
+        if request.temperature is not None:
+            wanted["temperature"] = request.temperature
         if n > 1:
             wanted["n"] = n
         if request.max_tokens:
             # Reasoning models take max_completion_tokens instead and say so with a 400.
             wanted["max_completion_tokens" if "max_tokens" in refused else "max_tokens"] = request.max_tokens
+        if request.schema is not None and not (refused and _schema_name(request) in refused):
+            schema = {"name": "answer", "strict": True, "schema": request.schema}
+            wanted["response_format"] = {"type": "json_schema", "json_schema": schema}
         return {name: value for name, value in wanted.items() if name not in refused}
 
-    def _refuses(self, model: str, error: openai.BadRequestError, sent: dict[str, Any]) -> bool:
-        """Whether the error names a parameter that was sent; then it is not sent to this model again."""
-        name = error.param if error.param in sent else None
-        if name is None:
-            return False
-        log.info("%s does not take %s; asking without it from now on", model, name)
+    def _remember_refusal(self, request: ChatRequest, name: str, message: str) -> None:
+        if name == "response_format" and "invalid schema" in message.lower():
+            name = _schema_name(request)
+        log.info("%s does not take %s; asking without it for an hour", request.model, name)
         with self._lock:
-            self._refused[model] = self._refused.get(model, set()) | {name}
-        return True
+            self._refused[request.model][name] = Deadline.after(_REMEMBERED_SECONDS)
 
     def _translated(self, error: Exception, request: ChatRequest) -> LLMError:
         return translate(error, self.provider, with_images=request.has_images)
 
-    @cached_property
+    @property
     def _client(self) -> openai.OpenAI:
+        if self._made is None:
+            with self._lock:
+                self._made = self._made or self._make()
+        return self._made
+
+    def _make(self) -> openai.OpenAI:
         settings = self._settings
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "unused"
         http = timed_client(settings.max_concurrency + 8)
         if settings.openai_provider == "azure":
             return _azure(settings, key, http)
         return openai.OpenAI(api_key=key, base_url=self._base_url, max_retries=0, http_client=http)
+
+
+def _schema_name(request: ChatRequest) -> str:
+    return "schema " + hashlib.sha256(json.dumps(request.schema).encode()).hexdigest()[:8]
 
 
 def _azure(settings: Settings, key: str, http: httpx2.Client) -> openai.OpenAI:
@@ -205,12 +241,3 @@ def _azure(settings: Settings, key: str, http: httpx2.Client) -> openai.OpenAI:
 
 def _ollama_url(endpoint: str) -> str:
     return endpoint if urlsplit(endpoint).path.strip("/") else f"{endpoint}/v1"
-
-
-def _texts(completion: Completion, provider: Provider) -> list[str]:
-    """The texts of a completion's choices, without the model's reasoning."""
-    texts = [choice.text for choice in completion.choices if choice.text.strip()]
-    if not texts:
-        raise RejectedError(truncated(completion, provider), request_id=completion.request_id)
-    log_cut(completion)
-    return [_REASONING.sub("", text, count=1).strip() or text.strip() for text in texts]

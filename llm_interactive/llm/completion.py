@@ -6,11 +6,23 @@ fields; of what they send, only what is used here must be right.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+
+# <think>…</think> of DeepSeek and Qwen, also cut off or without its first tag; [THINK] of Mistral; the channels of
+# gpt-oss, with their marks and as they read when the marks are stripped.
+_REASONING = (
+    re.compile(r"\A\s*<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE),
+    re.compile(r"\A((?!<think|<reason).)*?</(think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE),
+    re.compile(r"\A\s*\[THINK\].*?(\[/THINK\]|\Z)", re.DOTALL),
+    re.compile(r"\A(.*<\|channel\|>final<\|message\|>|\s*<\|channel\|>analysis.*)", re.DOTALL),
+    re.compile(r"\Aanalysis.*?assistantfinal", re.DOTALL),
+)
+_CHANNEL_END = re.compile(r"<\|(return|end)\|>\s*\Z")
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,11 @@ class Completion:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     request_id: str | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a reply ended at the limit of tokens."""
+        return any(choice.finish_reason == "length" for choice in self.choices)
 
 
 def request_id(response: httpx2.Response) -> str | None:
@@ -66,11 +83,18 @@ def _choice(choice: Any) -> Choice:
         raise ValueError("A choice has no message")
     said: Mapping[str, Any] = choice["message"] or {}
     return Choice(
-        _text(said.get("content")),
+        without_reasoning(_text(said.get("content"))),
         finish_reason=_string(choice.get("finish_reason")),
         refusal=_string(said.get("refusal")),
         calls_tool=bool(said.get("tool_calls")),
     )
+
+
+def without_reasoning(text: str) -> str:
+    """What a model says in the end, without the thinking aloud that some servers leave in the text."""
+    for pattern in _REASONING:
+        text = pattern.sub("", text, count=1)
+    return _CHANNEL_END.sub("", text).strip()
 
 
 def _text(content: Any) -> str:

@@ -13,11 +13,12 @@ import logging
 import random
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from llm_interactive.deadline import Deadline
 from llm_interactive.errors import (
     UNEXPECTED,
     AccountError,
@@ -28,7 +29,7 @@ from llm_interactive.errors import (
     TransientLLMError,
 )
 from llm_interactive.llm.client import Reply
-from llm_interactive.llm.rate_limit import Pace
+from llm_interactive.llm.rate_limit import RateLimiter
 
 log = logging.getLogger(__name__)
 
@@ -41,15 +42,15 @@ _LOOK_AGAIN = 0.25
 _TOO_SHORT = 0.3  # for another try: it would only hide why the last one failed
 _SHARE, _AT_WORK = 32, 30.0
 
-Ask = Callable[[float], Reply]
-"""A call: takes the seconds it may last, gives the reply or raises a BackendError."""
+Ask = Callable[[Deadline], Reply]
+"""A call: takes the deadline by which it must end, gives the reply or raises a BackendError."""
 
 
 @dataclass
 class _Call:
     key: str | None
     ask: Ask
-    ends: float
+    deadline: Deadline
     queue: Queue
     future: Future[Reply] = field(default_factory=Future)
     tries: int = 0
@@ -59,10 +60,12 @@ class _Call:
 class Queue:
     """The calls of one request, which come one after the other; queues take turns.
 
-    The calls of an `urgent` one go before those of all others. `trouble` is why its last attempt failed for a moment.
+    The calls of an `urgent` one go before those of all others. A rate limit holds for all queues of the same `model`.
+    `trouble` is why the last attempt failed for a moment.
     """
 
-    def __init__(self, *, urgent: bool = False) -> None:
+    def __init__(self, model: str = "", *, urgent: bool = False) -> None:
+        self.model = model
         self.urgent = urgent
         self.trouble: BackendError | None = None
         self.waiting: deque[_Call] = deque()
@@ -78,13 +81,14 @@ class Dispatcher:
         self._idle = 0
         self._batch_calls = 0
         self._annotated = float("-inf")
+        # Guards what follows.
         self._changed = threading.Condition()
         self._urgent: deque[_Call] = deque()
         self._batches: deque[Queue] = deque()
         self._paused: list[tuple[float, int, _Call]] = []
         self._order = itertools.count()
         self._running: dict[str, Future[Reply]] = {}
-        self._pace = Pace()
+        self._limiters: defaultdict[str, RateLimiter] = defaultdict(RateLimiter)
         self._closed = False
 
     def submit(
@@ -92,16 +96,15 @@ class Dispatcher:
         asks: Iterable[tuple[str | None, Ask]],
         queue: Queue,
         *,
-        seconds: float,
+        deadline: Deadline,
         known: Callable[[list[str]], Mapping[str, Reply]] | None = None,
     ) -> list[Future[Reply]]:
         """Futures of the calls `asks`, in order, which go to the end of `queue`.
 
-        A call not made within `seconds` fails with DeadlineError.
+        A call not made by `deadline` fails with DeadlineError.
         Calls with a key that is already under way, in this batch or another one, share its future. `known` is asked for
         the replies that need no call once the keys are taken: a call that ended before has left its reply there.
         """
-        ends = time.monotonic() + seconds
         futures: list[Future[Reply]] = []
         calls: list[_Call] = []
         with self._changed:
@@ -109,7 +112,7 @@ class Dispatcher:
                 if key is not None and key in self._running:
                     futures.append(self._running[key])
                     continue
-                call = _Call(key, ask, ends, queue)
+                call = _Call(key, ask, deadline, queue)
                 calls.append(call)
                 futures.append(call.future)
                 if key is not None:
@@ -174,18 +177,37 @@ class Dispatcher:
             while not self._closed:
                 now = time.monotonic()
                 self._wake_paused(now)
-                if not self._urgent and not self._batch_may_call(now):
-                    self._rest(self._next_change(now))
-                    continue
-                wait = self._pace.wait(now)
-                if wait <= 0:
-                    self._pace.started(now)
-                    return self._next()
-                # Nobody who waits is kept longer than agreed, not even by the pace.
-                left = self._urgent[0].ends - now if self._urgent else wait
-                if left <= 0:
-                    return self._next()
-                self._rest(min(wait, left))
+                waits: list[float] = []
+                call = self._next_urgent(now, waits) or self._next_of_a_batch(now, waits)
+                if call is not None:
+                    self._limiters[call.queue.model].started(now)
+                    return call
+                self._rest(min([*waits, *self._changes(now)], default=None))
+        return None
+
+    def _next_urgent(self, now: float, waits: list[float]) -> _Call | None:
+        for call in self._urgent:
+            # Nobody who waits is kept longer than agreed, not even by a rate limit.
+            wait = min(self._limiters[call.queue.model].wait(now), call.deadline.left)
+            if wait <= 0:
+                self._urgent.remove(call)
+                return call
+            waits.append(wait)
+        return None
+
+    def _next_of_a_batch(self, now: float, waits: list[float]) -> _Call | None:
+        if not self._batch_may_call(now):
+            return None
+        for queue in self._batches:
+            wait = self._limiters[queue.model].wait(now)
+            if wait <= 0:
+                self._batches.remove(queue)
+                call = queue.waiting.popleft()
+                if queue.waiting:
+                    self._batches.append(queue)
+                self._batch_calls += 1
+                return call
+            waits.append(wait)
         return None
 
     def _batch_may_call(self, now: float) -> bool:
@@ -193,25 +215,16 @@ class Dispatcher:
         kept = self._max_threads // _SHARE if now < self._annotated + _AT_WORK else 0
         return bool(self._batches) and self._batch_calls < self._max_threads - kept
 
-    def _next_change(self, now: float) -> float | None:
+    def _changes(self, now: float) -> list[float]:
+        """Seconds until calls come back from a pause, and until a batch may take the threads kept for annotators."""
         moments = [self._paused[0][0]] if self._paused else []
-        moments += [self._annotated + _AT_WORK] if self._batches else []
-        return min(moments) - now if moments else None
+        moments += [self._annotated + _AT_WORK] if self._batches and self._annotated + _AT_WORK > now else []
+        return [max(0.0, moment - now) for moment in moments]
 
     def _rest(self, seconds: float | None) -> None:
         self._idle += 1
         self._changed.wait(seconds)
         self._idle -= 1
-
-    def _next(self) -> _Call:
-        if self._urgent:
-            return self._urgent.popleft()
-        queue = self._batches.popleft()
-        call = queue.waiting.popleft()
-        if queue.waiting:
-            self._batches.append(queue)
-        self._batch_calls += 1
-        return call
 
     def _wake_paused(self, now: float) -> None:
         while self._paused and self._paused[0][0] <= now:
@@ -226,22 +239,26 @@ class Dispatcher:
         call.queue.waiting.appendleft(call)
 
     def _make(self, call: _Call) -> None:
-        left = call.ends - time.monotonic()
-        if call.queue.broken or left <= (_TOO_SHORT if call.last_error else 0):
+        if call.queue.broken or call.deadline.left <= (_TOO_SHORT if call.last_error else 0):
             self._finish(
                 call, call.queue.broken or call.last_error or DeadlineError("The model did not reply in time.")
             )
             return
         call.tries += 1
         started = time.monotonic()
+        limiter = self._limiters[call.queue.model]
         try:
-            reply = call.ask(left)
+            reply = call.ask(call.deadline)
         except LeasedError as error:
             call.tries -= 1
             self._again(call, error, _LOOK_AGAIN)
         except RateLimitError as error:
             call.tries -= 1
-            self._again(call, error, self._pace.limited(started, time.monotonic(), error.retry_after), paced=True)
+            # One among many that go through says nothing of the others.
+            if limiter.is_stray():
+                self._again(call, error, error.retry_after or _FIRST_PAUSE)
+            else:
+                self._again(call, error, limiter.limited(started, time.monotonic(), error.retry_after), paced=True)
         except TransientLLMError as error:
             pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (call.tries - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
             self._again(call, error, max(pause, error.retry_after or 0))
@@ -253,14 +270,14 @@ class Dispatcher:
             log.exception("A call failed in a way that nobody thought of")
             self._finish(call, BackendError(UNEXPECTED))
         else:
-            self._pace.succeeded(time.monotonic())
+            limiter.succeeded(time.monotonic())
             call.queue.trouble = None
             self._finish(call, reply)
 
     def _again(self, call: _Call, error: BackendError, pause: float, *, paced: bool = False) -> None:
         now = time.monotonic()
         call.last_error = call.queue.trouble = error
-        if call.queue.broken or call.tries >= MAX_TRIES or now + pause >= call.ends:
+        if call.queue.broken or call.tries >= MAX_TRIES or pause >= call.deadline.left:
             self._finish(call, call.queue.broken or error)
             return
         with self._changed:

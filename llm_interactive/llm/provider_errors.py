@@ -1,7 +1,8 @@
-"""What a provider's failure means: kind, and one message that says what to do.
+"""What a provider's error means: its kind, and one message that says what to do.
 
-Sources: https://platform.openai.com/docs/guides/error-codes, https://learn.microsoft.com/azure/ai-foundry/openai
-(content filter), and what Ollama and llama.cpp answer.
+Meaning is read from the codes and words inside, as gateways and compatible servers wrap one error in another's status:
+https://platform.openai.com/docs/guides/error-codes, https://learn.microsoft.com/azure/ai-foundry/openai (content
+filter), https://openrouter.ai/docs/api-reference/errors, and what Ollama, llama.cpp and vLLM answer.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import logging
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx2
 import openai
@@ -27,6 +30,9 @@ from llm_interactive.errors import (
 from llm_interactive.llm.completion import Completion
 
 log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 300.0
+"""Seconds; a provider that asks for more is not waited for."""
 
 _MAX_DETAIL = 160
 _MAX_READ = 10_000
@@ -46,9 +52,25 @@ _BAD_IMAGE = re.compile(
     re.IGNORECASE,
 )
 _BAD_KEY = re.compile(r"(api.?key|token)( is)? (not valid|invalid)|invalid (api.?key|token)", re.IGNORECASE)
-_KEY_LIKE = re.compile(r"(?<!\S)\S*\*{3,}\S*|\bsk-\S+|[A-Za-z0-9_-]{20,}")
+_NO_MODEL = re.compile(
+    r"model\b.{0,80}\b(not found|does(n't| not) exist|not exist|no longer|deprecated|decommissioned|not a valid)"
+    r"|(unknown|invalid|no such) model|not a valid model|model_not_found",
+    re.IGNORECASE,
+)
+_NO_QUOTA = re.compile(
+    r"insufficient[_ ](quota|balance|credit|funds)|exceeded your current quota|billing_hard_limit|credit balance"
+    r"|payment required|out of credits",
+    re.IGNORECASE,
+)
+_RATE = re.compile(r"rate.?limit|too many requests|resource.?exhausted", re.IGNORECASE)
+# "Limit 30000, Requested 31538": more than the limit allows at any time.
+_LARGER_THAN_LIMIT = re.compile(r"limit:? (\d+).{0,40}?requested:? (\d+)", re.IGNORECASE)
+_FOR_THE_DAY = re.compile(r"per.?(day|month|week)|\b[RT]PD\b|daily|monthly", re.IGNORECASE)
+_KEY_LIKE = re.compile(
+    r"(?<!\S)\S*\*{3,}\S*|\b(sk|gsk|xai|hf|pk|key)[-_]\S+|\bAIza\S+|\beyJ\S+|\b[0-9a-fA-F]{32,}\b"
+    r"|(?<!\S)(?=\S*\d)(?=\S*[A-Z])(?=\S*[a-z])[A-Za-z0-9+/=]{32,}(?!\S)"
+)
 _SHORTEST_KEY = 8
-_NO_QUOTA = {"insufficient_quota", "billing_hard_limit_reached"}
 
 
 @dataclass(frozen=True)
@@ -60,17 +82,43 @@ class Provider:
     model: str
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """An error as the provider sent it. `said` is its codes and words, `message` its words alone, without the key."""
+
+    status: int
+    message: str
+    said: str
+    headers: Mapping[str, str]
+    request_id: str | None
+
+
 def translate(error: Exception, provider: Provider, *, with_images: bool = False) -> LLMError:
     """The project's error for one of the openai client's; `with_images` says that images were sent."""
     if isinstance(error, openai.APIStatusError):
-        found = (_no_images(error, provider) if with_images else None) or _status(error, provider)
-        log.warning("%s (request id %s)", found.message, found.request_id or "not given")
-        return found
+        return _told(_answer_of(error.status_code, error.body, error.response), provider, with_images=with_images)
     if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
         return TransientLLMError(f"{provider.name} did not answer in time.")
     if isinstance(error, openai.APIConnectionError | httpx2.TransportError):
         return TransientLLMError(f"{provider.name} cannot be reached. Check {provider.address} and the network.")
     return no_completion(provider)
+
+
+def error_inside(response: httpx2.Response, provider: Provider, *, with_images: bool = False) -> LLMError | None:
+    """The error that an answer with status 200 holds instead of a completion; None if it holds none."""
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):
+        return None
+    choices = body.get("choices") if isinstance(body, dict) else None
+    found = body.get("error") if isinstance(body, dict) else None
+    if not found and isinstance(choices, list) and choices and isinstance(choices[0], dict):
+        found = choices[0].get("error")
+    if not found:
+        return None
+    code = found.get("code") if isinstance(found, dict) else None
+    status = code if isinstance(code, int) and 400 <= code < 600 else 500
+    return _told(_answer_of(status, found, response), provider, with_images=with_images)
 
 
 def no_completion(provider: Provider, request_id: str | None = None) -> TransientLLMError:
@@ -115,77 +163,105 @@ def _without_text(completion: Completion, provider: Provider) -> str:
     return "The model's reply was empty."
 
 
-def _status(error: openai.APIStatusError, provider: Provider) -> LLMError:
-    status, code, request_id = error.status_code, error.code or "", error.request_id
-    name = provider.name
-    if status == 402 or (status == 429 and {code, error.type} & _NO_QUOTA):
+def _told(answer: _Answer, provider: Provider, *, with_images: bool) -> LLMError:
+    found = (_no_images(answer, provider) if with_images else None) or _meaning(answer, provider)
+    log.warning("%s (request id %s)", found.message, answer.request_id or "not given")
+    return found
+
+
+def _answer_of(status: int, body: Any, response: httpx2.Response) -> _Answer:
+    described = body.get("error", body) if isinstance(body, dict) else body
+    if isinstance(described, list) and described and isinstance(described[0], dict):
+        described = described[0].get("error", described[0])
+    fields = described if isinstance(described, dict) else {}
+    words = str(fields.get("message") or (body if body is not None else ""))[:_MAX_READ]
+    for header in ("authorization", "api-key"):
+        key = response.request.headers.get(header, "").removeprefix("Bearer ")
+        if len(key) >= _SHORTEST_KEY:
+            # Some repeat the key that they were sent.
+            words = re.sub(r"\s*".join(map(re.escape, key)), "…", words)
+    codes = " ".join(str(fields[name]) for name in ("code", "type", "status") if fields.get(name))
+    return _Answer(status, words, f"{codes} {words}", response.headers, response.headers.get("x-request-id"))
+
+
+def _meaning(answer: _Answer, provider: Provider) -> LLMError:
+    status, said, name, request_id = answer.status, answer.said, provider.name, answer.request_id
+    if status == 402 or _NO_QUOTA.search(said):
         return AccountError(f"{name}: the quota is used up ({status}). Check plan and billing.", request_id=request_id)
-    if status == 429:
-        return RateLimitError(
-            f"{name} limits the rate of requests (429). Try again in a moment.",
-            retry_after=_retry_after(error.response),
+    if status == 429 or (status not in (401, 403, 404, 413) and _RATE.search(said)):
+        return _rate_limit(answer, provider)
+    if status == 401 or (status == 400 and _BAD_KEY.search(said)):
+        return AccountError(f"{name} rejected the API key ({status}). Set OPENAI_API_KEY.", request_id=request_id)
+    if status == 403:
+        return AccountError(f"{name} denies access (403). Check what OPENAI_API_KEY may use.", request_id=request_id)
+    if status == 404 or (status == 400 and _NO_MODEL.search(said)):
+        return AccountError(
+            f"{name} knows no such model or address ({status}). Check {provider.model} and {provider.address}.",
             request_id=request_id,
         )
     if status in (408, 409) or status >= 500:
         return TransientLLMError(
             f"{name} failed with status {status}. Try again in a moment.",
-            retry_after=_retry_after(error.response),
+            retry_after=_retry_after(answer.headers),
             request_id=request_id,
         )
-    if status == 401 or (status == 400 and _BAD_KEY.search(_message(error))):
-        return AccountError(f"{name} rejected the API key ({status}). Set OPENAI_API_KEY.", request_id=request_id)
-    if status == 403:
-        return AccountError(f"{name} denies access (403). Check what OPENAI_API_KEY may use.", request_id=request_id)
-    if status == 404:
+    return RejectedError(_rejected(answer, provider), request_id=request_id)
+
+
+def _rate_limit(answer: _Answer, provider: Provider) -> LLMError:
+    """What belongs to the request is rejected, what lasts ends the batch, and the rest is a matter of pace."""
+    status, request_id = answer.status, answer.request_id
+    asked = _LARGER_THAN_LIMIT.search(answer.message)
+    if "request too large" in answer.message.lower() or (asked and int(asked[2]) > int(asked[1])):
+        return RejectedError(
+            f"The request is larger than {provider.name}'s rate limit ever allows ({status}). Shorten prompt and task, "
+            f"or choose another {provider.model}.",
+            request_id=request_id,
+        )
+    wait = _retry_after(answer.headers)
+    if (wait or 0) > LONGEST_WAIT or _FOR_THE_DAY.search(answer.said):
+        until = (
+            "tomorrow" if wait is None else f"after {datetime.now(UTC) + timedelta(seconds=wait):%Y-%m-%d %H:%M} UTC"
+        )
         return AccountError(
-            f"{name} knows no such model or address (404). Check {provider.model} and {provider.address}.",
+            f"{provider.name}'s limit for a longer time is used up ({status}). Try again {until}, or check the plan.",
             request_id=request_id,
         )
-    return RejectedError(_rejected(error, provider), request_id=request_id)
+    return RateLimitError(
+        f"{provider.name} limits the rate of requests ({status}). Try again in a moment.",
+        retry_after=wait,
+        request_id=request_id,
+    )
 
 
-def _no_images(error: openai.APIStatusError, provider: Provider) -> NoImagesError | None:
+def _no_images(answer: _Answer, provider: Provider) -> NoImagesError | None:
     """The error if it says that the model takes no images, not that there is something wrong with this one."""
-    message = _message(error)
     if (
-        error.status_code not in (400, 404, 415, 422, 500, 501)
-        or not _NO_IMAGES.search(message)
-        or _BAD_IMAGE.search(message)
+        answer.status not in (400, 404, 415, 422, 500, 501)
+        or not _NO_IMAGES.search(answer.message)
+        or _BAD_IMAGE.search(answer.message)
     ):
         return None
-    text = f"The model takes no images ({error.status_code}). Choose another {provider.model} or IMAGE_MODE=ocr."
-    return NoImagesError(text, request_id=error.request_id)
+    text = f"The model takes no images ({answer.status}). Choose another {provider.model} or IMAGE_MODE=ocr."
+    return NoImagesError(text, request_id=answer.request_id)
 
 
-def _message(error: openai.APIStatusError) -> str:
-    """What the provider says, without the key that it was sent: some repeat it."""
-    body = error.body
-    words = (str(body.get("message") or body) if isinstance(body, dict) else str(body or ""))[:_MAX_READ]
-    for header in ("authorization", "api-key"):
-        key = error.request.headers.get(header, "").removeprefix("Bearer ")
-        if len(key) >= _SHORTEST_KEY:
-            words = re.sub(r"\s*".join(map(re.escape, key)), "…", words)
-    return words
-
-
-def _rejected(error: openai.APIStatusError, provider: Provider) -> str:
-    status, code = error.status_code, error.code or ""
-    message = _message(error)
-    if code == "content_filter" or "content management policy" in message:
+def _rejected(answer: _Answer, provider: Provider) -> str:
+    status, said = answer.status, answer.said
+    if "content_filter" in said or "content management policy" in said:
         return f"{provider.name}'s content filter refused the prompt ({status}). Change the prompt or the task's text."
-    if code == "context_length_exceeded" or status == 413 or _TOO_LONG.search(message):
+    if "context_length_exceeded" in said or status == 413 or _TOO_LONG.search(said):
         return (
             f"Prompt and task are too long for the model ({status}). Shorten them or choose another {provider.model}."
         )
     if 300 <= status < 400:
         return f"{provider.name} answered with a redirect ({status}). Check {provider.address}."
-    detail = f": {_short(message)}" if message else "."
+    detail = f": {_short(answer.message)}" if answer.message else "."
     return f"{provider.name} refused the request ({status}){detail}"
 
 
-def _retry_after(response: httpx2.Response) -> float | None:
+def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds from `retry-after-ms` or `retry-after` (a number or a date); None where there is nothing usable."""
-    headers = response.headers
     try:
         if "retry-after-ms" in headers:
             seconds = float(headers["retry-after-ms"]) / 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 
 _BACK_OFF = 0.95
 _FIRST_PAUSE = 0.1
@@ -14,9 +15,10 @@ _BOLDER_EVERY = 8.0
 _WINDOW = 5.0
 _FORGET_AFTER = 60.0
 _SLOWEST = 0.2
+_RECENT, _STRAY = 16, 4  # fewer limits among the last outcomes are chance
 
 
-class Pace:
+class RateLimiter:
     """The common pace of all callers. Times are `time.monotonic()` seconds, rates are calls per second.
 
     After a rate limit nobody calls for as long as the provider asked, two minutes at most (or a tenth of a second,
@@ -36,6 +38,13 @@ class Pace:
         self._window_start = 0.0
         self._window_count = 0
         self._seen = 0.0
+        self._recent: deque[bool] = deque(maxlen=_RECENT)
+
+    def is_stray(self) -> bool:
+        """Note that a call met a limit; gives whether the others get through, so that they need not slow down."""
+        with self._lock:
+            self._recent.append(False)
+            return self._rate is None and self._recent.count(False) < _STRAY
 
     def wait(self, now: float) -> float:
         """Seconds until a call may start; 0 or less means now."""
@@ -59,6 +68,7 @@ class Pace:
                 self._window_start, self._window_count = now, 0
             self._window_count += 1
             self._pause = _FIRST_PAUSE
+            self._recent.append(True)
             if self._rate is not None:
                 calm = max(0.0, now - self._resumes) * min(1.0, self._rate)
                 growth = _SEARCHING if self._searching else min(_BOLD, _CAREFUL * 2 ** (calm / _BOLDER_EVERY))

@@ -1,201 +1,211 @@
-"""Replies to many requests at once: nothing paid twice, nothing paid for lost, an answer in time."""
+"""Many tasks in one request: prepared, asked side by side, answered in time and in order."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from llm_interactive.errors import BackendError, DeadlineError, LeasedError
-from llm_interactive.llm.client import ChatClient, ChatRequest, Reply
-from llm_interactive.llm.dispatcher import Dispatcher, Queue
-from llm_interactive.predict.activity import Activity
-from llm_interactive.predict.metrics import Metrics, Origin
-from llm_interactive.store.leases import Leases
-from llm_interactive.store.store import Store
+from llm_interactive.deadline import Deadline
+from llm_interactive.errors import UNEXPECTED, BackendError, DeadlineError, NoImagesError, PromptError, RejectedError
+from llm_interactive.llm.client import Reply
+from llm_interactive.llm.dispatcher import Queue
+from llm_interactive.predict.predictions import prediction
+from llm_interactive.predict.prepare import PreparedTask, Task, prepare
+from llm_interactive.predict.project import Project
+from llm_interactive.prompts.current import written_in
+from llm_interactive.services import Services
+
+log = logging.getLogger(__name__)
 
 BACKGROUND_SECONDS = 3600.0
 """How long a batch's calls may go on after its answer; their replies wait in the store."""
 
+_TRIALS = 5
+_GROUP = 200
 
-_GRACE = 1.0
+Outcome = Reply | BackendError
+Slot = tuple[int, str]
+"""A task's place in the batch, and the name of the prompt field that asks about it."""
 
 
-class Batch:
-    """The tasks of one request on their way, by their number in it. Safe for threads.
+class BatchRun:
+    """The tasks of one request on their way to predictions. Safe for threads.
 
-    Requests are added as soon as they are ready. Their outcomes are counted (for /status) even after `outcomes` has
-    given up on them.
+    Outcomes are counted (for /status) even after `entries` has given up on them.
     """
 
-    def __init__(self, origin: Origin, total: int, ask: Callable[[Batch, Mapping[int, ChatRequest]], None]) -> None:
-        self.origin = origin
-        self.total = total
-        self.queue = Queue()
-        self.from_store = self.done = self.failed = 0
-        self._ask = ask
+    def __init__(self, services: Services, project: Project, tasks: Sequence[Task]) -> None:
+        self._services = services
+        self._project = project
+        self._tasks = tasks
+        self._origin = project.origin(project.version)
+        self._deadline = Deadline.after(services.settings.predict_deadline)
+        self._queue = Queue(project.options.model)
         self._started = time.monotonic()
-        self._outcomes: list[Reply | BackendError | None] = [None] * total
+        self._prepared: dict[Slot, PreparedTask] = {}
+        # Guards what follows.
         self._changed = threading.Condition()
+        self._outcomes: list[dict[str, Outcome]] = [{} for _ in tasks]
+        self._open: list[int | None] = [None] * len(tasks)
+        self._bought: set[int] = set()
+        self._from_store = self._done = self._failed = 0
 
     @property
     def left(self) -> int:
         """Tasks without an outcome yet."""
-        return self.total - self.from_store - self.done - self.failed
+        return len(self._tasks) - self._from_store - self._done - self._failed
 
-    def add(self, requests: Mapping[int, ChatRequest]) -> None:
-        """Ask for the replies to `requests`, which belong to the tasks of these numbers."""
-        self._ask(self, requests)
+    @property
+    def lacks_prompts(self) -> bool:
+        """Whether every task failed for want of a prompt that fits it."""
+        found = [outcome for outcomes in self._outcomes for outcome in outcomes.values()]
+        return bool(found) and all(isinstance(outcome, PromptError) for outcome in found)
 
-    def settle(self, number: int, outcome: Reply | BackendError, *, from_store: bool = False) -> None:
-        """Note the outcome of a task."""
-        with self._changed:
-            self._outcomes[number] = outcome
-            if from_store:
-                self.from_store += 1
-            elif isinstance(outcome, Reply):
-                self.done += 1
-            else:
-                self.failed += 1
-            if self.left <= 0:
-                self._changed.notify_all()
+    def entries(self) -> list[dict[str, Any]]:
+        """For each task a prediction, or `{"error": message}`; there by PREDICT_DEADLINE.
 
-    def outcomes(self, seconds: float) -> list[Reply | BackendError]:
-        """For each task its reply, or why there is none; waits for `seconds` at most.
-
-        What is not there by then goes on in the background, and the next batch finds it in the store.
+        What is not done by then goes on in the background, and the next batch finds it in the store.
         """
+        self._ask_all()
         with self._changed:
-            self._changed.wait_for(lambda: self.left <= 0, timeout=max(0.0, seconds))
-            return [outcome or self._late() for outcome in self._outcomes]
-
-    def _late(self) -> DeadlineError:
-        trouble = f" The last attempt failed: {self.queue.trouble}" if self.queue.trouble else ""
-        return DeadlineError(f"No reply in time; it is still awaited. Retrieve predictions again in a moment.{trouble}")
+            self._changed.wait_for(lambda: self.left <= 0, timeout=max(0.0, self._deadline.left))
+            found = [dict(outcomes) if self._open[n] == 0 else {} for n, outcomes in enumerate(self._outcomes)]
+        entries = [self._entry(number, outcomes) for number, outcomes in enumerate(found)]
+        self._remember(entries)
+        return entries
 
     def as_dict(self) -> dict[str, Any]:
         """The counts, with `seconds_left` estimated from the pace so far (None before the first outcome)."""
         elapsed = time.monotonic() - self._started
-        finished = self.done + self.failed
+        finished = self._done + self._failed
         return {
-            "project": self.origin.project,
-            "model_version": self.origin.model_version,
-            "tasks": self.total,
-            "from_store": self.from_store,
-            "done": self.done,
-            "failed": self.failed,
+            "project": self._origin.project,
+            "model_version": self._origin.model_version,
+            "tasks": len(self._tasks),
+            "from_store": self._from_store,
+            "done": self._done,
+            "failed": self._failed,
             "left": self.left,
             "seconds": round(elapsed, 1),
             "seconds_left": round(elapsed / finished * self.left, 1) if finished else None,
         }
 
+    def _ask_all(self) -> None:
+        images = self._services.images
+        if any(form.shows_images for form in self._project.forms):
+            if not images.knows(self._project.options.model):
+                self._try_an_image()
+            for number in range(len(self._tasks)):
+                images.in_background(partial(self._ask, [number]))
+            return
+        # Group by group, so that the model works while the rest is made ready.
+        for start in range(0, len(self._tasks), _GROUP):
+            self._ask(range(start, min(start + _GROUP, len(self._tasks))))
 
-class Replies:
-    """Where replies come from: the store if they are paid for, else the model, through the dispatcher.
+    def _try_an_image(self) -> None:
+        """Find out by one task whether the model takes images, so that not all are sent to be refused.
 
-    `claims` keep other processes over the same database from buying the same reply; None if there are none.
-    """
-
-    def __init__(
-        self,
-        client: ChatClient,
-        store: Store,
-        claims: Leases | None,
-        dispatcher: Dispatcher,
-        metrics: Metrics,
-        activity: Activity,
-        call_timeout: float,
-    ) -> None:
-        self._client = client
-        self._store = store
-        self._claims = claims
-        self._dispatcher = dispatcher
-        self._metrics = metrics
-        self._activity = activity
-        self._call_timeout = call_timeout
-
-    def ask_now(self, request: ChatRequest, seconds: float, origin: Origin) -> Reply:
-        """A new reply for somebody who waits for it; batches find it in the store from then on.
-
-        Raises:
-            DeadlineError: it did not come within `seconds`.
-            BackendError: the model failed; the cause.
+        Its reply waits in the store for the batch.
         """
-        # Not waiting here: the caller's own note of the answer is committed with it.
-        ask = partial(self._buy, request, origin, request.key(self._client.endpoint), wait=False)
-        [future] = self._dispatcher.submit([(None, ask)], Queue(urgent=True), seconds=seconds)
+        images, model = self._services.images, self._project.options.model
+        for task in self._tasks[:_TRIALS]:
+            try:
+                prepared = next(iter(self._prepare(task).values()))
+                self._services.replies.ask_for_one(prepared, self._deadline, self._origin)
+            except NoImagesError:
+                images.learn(model, sees=False)
+            except BackendError:
+                continue  # another task may do; the batch will tell what is wrong with this one
+            else:
+                images.learn(model, sees=True)
+            return
+
+    def _prepare(self, task: Task) -> dict[str, PreparedTask]:
+        """What each of the project's prompts asks about a task, by the prompt field's name."""
+        project = self._project
+        prompts = project.batch_prompts(task)
+        return {
+            form.name: prepare(task, prompts[form.name], form, project.options, self._services.images)
+            for form in project.forms
+            if form.name in prompts
+        }
+
+    def _ask(self, numbers: Iterable[int]) -> None:
+        """Ask about the tasks of these numbers; those that cannot be asked about are settled."""
+        slots: dict[str, list[Slot]] = {}
+        for number in numbers:
+            for name, prepared in self._prepared_or_settled(number).items():
+                self._prepared[number, name] = prepared
+                slots.setdefault(self._services.replies.key(prepared), []).append((number, name))
+        first = {key: self._prepared[of_key[0]] for key, of_key in slots.items()}
+        patience = max(self._deadline, Deadline.after(BACKGROUND_SECONDS))
+        for key, asked in self._services.replies.ask_for(first, self._queue, patience, self._origin).items():
+            if asked.paid:
+                self._services.metrics.from_store(self._origin, len(slots[key]))
+            asked.future.add_done_callback(partial(self._settle, slots[key], asked.paid))
+
+    def _prepared_or_settled(self, number: int) -> dict[str, PreparedTask]:
         try:
-            # The dispatcher itself ends the call in time and knows what kept it; this is for when it is too busy to.
-            return future.result(timeout=seconds + _GRACE)
-        except TimeoutError:
-            raise DeadlineError(f"The model did not reply within {seconds:g} seconds. Try again.") from None
+            prepared = self._prepare(self._tasks[number])
+        except BackendError as error:
+            failure = error
+        except Exception:
+            # One task must not take the others along, whatever is in it.
+            log.exception("A task could not be asked about")
+            failure = BackendError(UNEXPECTED)
+        else:
+            self._open[number] = len(prepared)
+            return prepared
+        self._open[number] = 1
+        self._note((number, self._project.forms[0].name), failure, paid=False)
+        return {}
 
-    def begin(self, origin: Origin, total: int, seconds: float) -> Batch:
-        """A batch of `total` tasks whose answer is due in `seconds`."""
-        batch = Batch(origin, total, partial(self._ask_for, max(seconds, BACKGROUND_SECONDS)))
-        self._activity.begin(batch)
-        return batch
+    def _settle(self, slots: Sequence[Slot], paid: bool, future: Future[Reply]) -> None:
+        error = future.exception()
+        for slot in slots:
+            self._note(slot, error if isinstance(error, BackendError) else future.result(), paid=paid)
 
-    def _ask_for(self, seconds: float, batch: Batch, requests: Mapping[int, ChatRequest]) -> None:
-        numbers: dict[str, list[int]] = {}
-        for number, request in requests.items():
-            numbers.setdefault(request.key(self._client.endpoint), []).append(number)
-        paid: dict[str, Reply] = {}
+    def _note(self, slot: Slot, outcome: Outcome, *, paid: bool) -> None:
+        number, name = slot
+        with self._changed:
+            self._outcomes[number][name] = outcome
+            self._open[number] = (self._open[number] or 0) - 1
+            if not paid:
+                self._bought.add(number)
+            if self._open[number]:
+                return
+            if any(isinstance(other, BackendError) for other in self._outcomes[number].values()):
+                self._failed += 1
+            elif number in self._bought:
+                self._done += 1
+            else:
+                self._from_store += 1
+            if self.left <= 0:
+                self._changed.notify_all()
 
-        def known(keys: list[str]) -> Mapping[str, Reply]:
-            paid.update(self._store.replies(keys))
-            return paid
+    def _entry(self, number: int, outcomes: dict[str, Outcome]) -> dict[str, Any]:
+        errors = [outcome for outcome in outcomes.values() if isinstance(outcome, BackendError)]
+        replies = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, Reply)}
+        # What was refused for good does not hold back what the other prompts gave; the rest is asked for again.
+        if not replies or not all(isinstance(error, RejectedError) for error in errors):
+            return {"error": str(errors[0] if errors else self._late())}
+        regions = [region for name, reply in replies.items() for region in self._prepared[number, name].regions(reply)]
+        return prediction(regions, self._origin.model_version)
 
-        buy = self._buy if self._claims is None else partial(self._buy_once, self._claims)
-        calls = [(key, partial(buy, requests[first], batch.origin, key)) for key, (first, *_) in numbers.items()]
-        futures = self._dispatcher.submit(calls, batch.queue, seconds=seconds, known=known)
-        self._metrics.from_store(batch.origin, sum(len(numbers[key]) for key in paid))
-        for (key, of_tasks), future in zip(numbers.items(), futures, strict=True):
-            future.add_done_callback(partial(_settle, batch, of_tasks, key in paid))
+    def _late(self) -> DeadlineError:
+        trouble = f" The last attempt failed: {self._queue.trouble}" if self._queue.trouble else ""
+        return DeadlineError(f"No reply in time; it is still awaited. Retrieve predictions again in a moment.{trouble}")
 
-    def _buy_once(self, claims: Leases, request: ChatRequest, origin: Origin, key: str, seconds: float) -> Reply:
-        """The reply under `key`, from the store if another process has bought it.
-
-        Raises:
-            LeasedError: another process is buying it.
-        """
-        if not claims.take(key):
-            if paid := self._bought(key, origin):
-                return paid
-            raise LeasedError("Another process of the ML backend is asking for this reply. Try again in a moment.")
-        try:
-            # Only now, as it may have been bought, and the claim given up, since the batch looked.
-            return self._bought(key, origin) or self._buy(request, origin, key, seconds)
-        finally:
-            claims.free(key)
-
-    def _bought(self, key: str, origin: Origin) -> Reply | None:
-        reply = self._store.replies([key]).get(key)
-        self._metrics.from_store(origin, 1 if reply else 0)
-        return reply
-
-    def _buy(self, request: ChatRequest, origin: Origin, key: str, seconds: float, *, wait: bool = True) -> Reply:
-        reply = self._timed(request, origin, min(seconds, self._call_timeout))
-        self._store.save_reply(key, reply, wait=wait)
-        return reply
-
-    def _timed(self, request: ChatRequest, origin: Origin, seconds: float) -> Reply:
-        outcome = "failed"
-        started = time.perf_counter()
-        try:
-            reply = self._client.complete(request, seconds)
-            outcome = "ok"
-        finally:
-            self._metrics.call(origin, outcome, time.perf_counter() - started)
-        self._metrics.tokens(origin, reply.prompt_tokens, reply.completion_tokens)
-        return reply
-
-
-def _settle(batch: Batch, numbers: list[int], from_store: bool, future: Future[Reply]) -> None:
-    error = future.exception()
-    for number in numbers:
-        outcome = error if isinstance(error, BackendError) else future.result()
-        batch.settle(number, outcome, from_store=from_store)
+    def _remember(self, entries: Sequence[dict[str, Any]]) -> None:
+        """Note what tasks were given, so that an annotator's own words are told from it."""
+        given: dict[str, tuple[str, list[str]]] = {}
+        for (number, _), prepared in self._prepared.items():
+            if result := entries[number].get("result"):
+                key = self._project.answered_key(prepared.task, prepared.form)
+                given[key] = (prepared.prompt, written_in(result, prepared.form.texts))
+        self._services.store.save_answered(self._project.id, given)

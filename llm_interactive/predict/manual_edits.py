@@ -5,34 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llm_interactive.labeling.config import Labeling
-from llm_interactive.prompts.current import prompt_in, responses_in, work_on
+from llm_interactive.outputs.form import Form
+from llm_interactive.prompts.current import prompt_in, work_on, written_in
 from llm_interactive.store.store import Answered, fingerprint
 
 
-def is_only_an_edit(prompt: str | None, responses: Sequence[str], last: Answered | None) -> bool:
-    """Whether the annotator wrote a response by hand instead of asking.
+def is_only_an_edit(prompt: str, written: Sequence[str], last: Answered | None) -> bool:
+    """Whether the annotator wrote into a response by hand instead of asking.
 
-    It is so if the prompt is the one that was answered last for this task, and a response is not among the replies
-    given to it. A response without any prompt is by hand, too.
+    It is so if the prompt is the one that was answered last for this task, and a text is not among the replies given
+    to it.
     """
-    if not responses or prompt is None:
-        return bool(responses)
-    if last is None or last.prompt != fingerprint(prompt):
+    if not written or last is None or last.prompt != fingerprint(prompt):
         return False
-    return any(fingerprint(response) not in last.replies for response in responses)
+    return any(fingerprint(text) not in last.replies for text in written)
 
 
-def has_outcome(task: Mapping[str, Any], labeling: Labeling) -> bool:
-    """Whether a draft, annotation or prediction of the task holds more than a prompt: a response, labels."""
+def has_outcome(task: Mapping[str, Any], prompt_fields: Sequence[str]) -> bool:
+    """Whether a draft, annotation or prediction of the task holds more than prompts: a response, labels."""
     regions = (region for record in work_on(task) for region in record["result"])
-    return any(isinstance(region, Mapping) and region.get("from_name") != labeling.prompt.name for region in regions)
+    return any(isinstance(region, Mapping) and region.get("from_name") not in prompt_fields for region in regions)
 
 
-def answered_by_prediction(task: Mapping[str, Any], labeling: Labeling) -> Answered | None:
+def answered_by_prediction(task: Mapping[str, Any], form: Form) -> Answered | None:
     """The last answer to a task as its stored predictions have it."""
     for prediction in work_on({"predictions": task.get("predictions")}):
-        if prompt := prompt_in(prediction["result"], labeling):
-            given = responses_in(prediction["result"], labeling)
+        if prompt := prompt_in(prediction["result"], form.spec.prompt):
+            given = written_in(prediction["result"], form.texts)
             return Answered(fingerprint(prompt), tuple(map(fingerprint, given)))
     return None

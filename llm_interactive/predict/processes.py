@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from llm_interactive.predict.activity import ERRORS_KEPT
+from llm_interactive.predict.running_batches import ERRORS_KEPT
 from llm_interactive.store.database import Database
 from llm_interactive.store.tables import processes
 
@@ -26,7 +26,7 @@ _others = sa.select(processes.c.report).where(
 )
 
 
-class Siblings:
+class Processes:
     """The reports of the processes over `database`, this one's included. Safe for threads."""
 
     def __init__(self, database: Database, own: Callable[[], Report]) -> None:
@@ -34,7 +34,7 @@ class Siblings:
         self._own = own
         self._name = uuid.uuid4().hex
         self._closed = threading.Event()
-        threading.Thread(target=self._tell, name="siblings", daemon=True).start()
+        threading.Thread(target=self._tell, name="processes", daemon=True).start()
 
     def report(self) -> Report:
         """This process's report and those of the others that were heard of in the last seconds, as one."""

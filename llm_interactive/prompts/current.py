@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llm_interactive.labeling.config import Labeling, Region
+from llm_interactive.labeling.config import texts_in
+from llm_interactive.labeling.tags import ControlTag
 from llm_interactive.text import storable
 
 WARNING = "⚠ "
 """What a failure shown in the response field begins with. Such a text is nobody's prompt or reply."""
 
 
-def prompt_in(result: Iterable[Region], labeling: Labeling) -> str | None:
-    """The prompt among `result`'s regions; None if it holds none."""
-    texts = [text for text in labeling.texts(result, labeling.prompt) if not text.startswith(WARNING)]
-    return storable("\n".join(texts)).strip() or None
+def prompt_in(result: Iterable[Any], field: ControlTag) -> str | None:
+    """The prompt in `field` among `result`'s regions; None if there is none."""
+    return storable("\n".join(written_in(result, [field]))).strip() or None
 
 
-def responses_in(result: Iterable[Region], labeling: Labeling) -> list[str]:
-    """The responses among `result`'s regions, without failures shown there."""
-    return [storable(t) for t in labeling.texts(result, labeling.response) if not t.startswith(WARNING)]
+def written_in(result: Iterable[Any], fields: Iterable[ControlTag]) -> list[str]:
+    """The texts in `fields` among `result`'s regions, without failures shown there."""
+    regions = list(result)
+    texts = [text for field in fields for text in texts_in(regions, field)]
+    return [storable(text) for text in texts if not text.startswith(WARNING)]
 
 
 def work_on(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -33,6 +35,6 @@ def work_on(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     )
 
 
-def prompt_of_task(task: Mapping[str, Any], labeling: Labeling) -> str | None:
+def prompt_of_task(task: Mapping[str, Any], field: ControlTag) -> str | None:
     """The prompt of the task's newest draft, annotation or prediction that holds one."""
-    return next((prompt for record in work_on(task) if (prompt := prompt_in(record["result"], labeling))), None)
+    return next((prompt for record in work_on(task) if (prompt := prompt_in(record["result"], field))), None)

@@ -3,68 +3,137 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from inscriptis import get_text
 from openai.types.chat import ChatCompletionMessageParam
 
 from llm_interactive.errors import TaskDataError
-from llm_interactive.labeling.config import Label, Labeling
-from llm_interactive.labeling.fields import as_text, object_value
+from llm_interactive.labeling.contents import Turn, text_of, turns_of
+from llm_interactive.labeling.tags import ObjectTag
 from llm_interactive.media.image_input import ImageContent
 from llm_interactive.prompts.template import fill, placeholders
-from llm_interactive.settings import SPEC_TEMPLATE, Settings
+from llm_interactive.settings import SPEC_TEMPLATE, ChatOptions
 from llm_interactive.text import storable
 
 Messages = list[ChatCompletionMessageParam]
+Images = Mapping[str, ImageContent]
+"""The task's images for the model, by the object's name."""
 
-_CHAT_ROLES = ("system", "developer", "user", "assistant")
+CHAT_ROLES = ("system", "developer", "user", "assistant")
+_SEE_IMAGE = "(see the image)"
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is asked: the annotator's `text`, and what the system message says of the outputs."""
+
+    text: str
+    guide: str = ""
+    labels: Sequence[str] = ()
 
 
 def build_messages(
-    data: Mapping[str, Any],
-    prompt: str,
-    labels: Sequence[Label],
-    labeling: Labeling,
-    settings: Settings,
-    images: ImageContent | None = None,
+    data: Mapping[str, Any], prompt: Prompt, objects: Sequence[ObjectTag], options: ChatOptions, images: Images
 ) -> Messages:
     """The messages that ask `prompt` about a task.
 
     With the internal template the prompt is a value in it; without, the prompt is the template. `{text}` is the
-    object's content, `{labels}` the choices' names, everything else a field of the task. A dialogue between chat
-    roles becomes messages of its own with the prompt as the last one, unless the operator's or the annotator's own
-    template puts it in as text.
+    content of the config's object, or of all its objects under their headings; `{labels}` the choices' names;
+    everything else a field of the task. A dialogue between chat roles that is the only object becomes messages of its
+    own with the prompt as the last one, unless the operator's or the annotator's own template puts it in as text.
 
     Raises:
         TaskDataError: a field is missing, null, blank or of another shape.
         PromptError: a placeholder names no field.
     """
-    internal = settings.use_internal_prompt_template
-    template = settings.prompt_template if internal else prompt
-    given = {"labels": ", ".join(label.name for label in labels)} if labels else {}
-    fields = {**data, **given, "prompt": prompt} if internal else {**given, **data}
-    content_names = _names_of_the_content(labeling, data, internal) & placeholders(template)
-    system = [_message("system", settings.system_prompt)] if settings.system_prompt else []
+    internal = options.prompt_template is not None
+    template = options.prompt_template or prompt.text
+    given = {"labels": ", ".join(prompt.labels)} if prompt.labels else {}
+    fields = {**data, **given, "prompt": prompt.text} if internal else {**given, **data}
+    wanted = placeholders(template)
+    names = _content_names(objects, data, reserved={"prompt", *given} if internal else set())
+    system = [_message("system", text)] if (text := _joined(options.system_prompt, prompt.guide)) else []
     history: Messages = []
-    if labeling.object_type == "Paragraphs":
-        turns = _turns(labeling, data)
-        if _is_chat(turns) and (not content_names or template == SPEC_TEMPLATE):
-            history = [_message(role.lower(), text) for role, text in turns]
-            template = "{prompt}" if content_names else template
-        else:
-            fields.update(dict.fromkeys(content_names, _transcript(turns)))
-    elif images is not None:
-        return [*system, _about_images(images, template, fields, content_names)]
-    elif content_names:
-        fields.update(dict.fromkeys(content_names, _plain_text(labeling, data)))
-    return [*system, *history, _message("user", fill(template, fields))]
+    parts = [part for image in images.values() for part in image.parts]
+    named = {name for name in names if name in wanted}
+    chat = _chat(objects, data)
+    if chat is not None:
+        if not named or template == SPEC_TEMPLATE:
+            history = [_message(turn.role.lower(), turn.text) for turn in chat]
+            template = "{prompt}" if named else template
+            named = set()
+    elif parts and len(objects) == 1:
+        template = "{prompt}" if template == SPEC_TEMPLATE else template
+    contents = _Contents(objects, data, images)
+    fields.update({name: contents.of(names[name]) for name in named})
+    text = fill(template, fields)
+    read = [image.text for image in images.values() if image.text]
+    if read and not named:
+        # The prompt alone says nothing of what stands in the images.
+        text = "\n\n".join([*read, text])
+    return [*system, *history, _user_message(parts, text)]
 
 
-def _names_of_the_content(labeling: Labeling, data: Mapping[str, Any], internal: bool) -> set[str]:
+def _content_names(
+    objects: Sequence[ObjectTag], data: Mapping[str, Any], reserved: set[str]
+) -> dict[str, tuple[ObjectTag, ...]]:
+    """The objects that each name in a template stands for: `{text}` for all, `{field}` for the object that shows it."""
+    names: dict[str, tuple[ObjectTag, ...]] = {
+        tag.value.removeprefix("$"): (tag,) for tag in objects if tag.value.startswith("$")
+    }
     # In the annotator's own template a field called "text" is that field, even where the object is another one.
-    own = labeling.object_value.removeprefix("$")
-    return {own} if not internal and "text" in data else {own, "text"}
+    if reserved or "text" not in data:
+        names["text"] = tuple(objects)
+    return {name: tags for name, tags in names.items() if name not in reserved}
+
+
+class _Contents:
+    """The text of a task's objects."""
+
+    def __init__(self, objects: Sequence[ObjectTag], data: Mapping[str, Any], images: Images) -> None:
+        self._data = data
+        self._images = images
+        titles = [tag.title for tag in objects]
+        self._headings = {tag: tag.title if titles.count(tag.title) == 1 and tag.title else tag.name for tag in objects}
+
+    def of(self, objects: Sequence[ObjectTag]) -> str:
+        """The text of one object, or of several under their headings.
+
+        Raises:
+            TaskDataError: a field is missing, or there is no content at all.
+        """
+        if len(objects) == 1:
+            text = self._text(objects[0])
+            if not text.strip():
+                raise TaskDataError(f"The task's {objects[0].value} is empty.")
+            return text
+        texts = [(self._headings[tag], self._text(tag)) for tag in objects]
+        blocks = [f"{heading.rstrip(':')}:\n{text}" for heading, text in texts if text.strip()]
+        if not blocks:
+            raise TaskDataError("All of the task's content is empty.")
+        return "\n\n".join(blocks)
+
+    def _text(self, tag: ObjectTag) -> str:
+        image = self._images.get(tag.name)
+        if image is None:
+            return text_of(tag, self._data)
+        return image.text or _SEE_IMAGE
+
+
+def _chat(objects: Sequence[ObjectTag], data: Mapping[str, Any]) -> list[Turn] | None:
+    """The turns of a dialogue between chat roles that is the only object; None if there is no such."""
+    if [tag.tag for tag in objects] != ["Paragraphs"]:
+        return None
+    turns = turns_of(objects[0], data)
+    return turns if all(turn.role.lower() in CHAT_ROLES for turn in turns) else None
+
+
+def _user_message(parts: Sequence[Any], text: str) -> ChatCompletionMessageParam:
+    if not parts:
+        return _message("user", text)
+    message: Any = {"role": "user", "content": [*parts, {"type": "text", "text": storable(text)}]}
+    return message  # type: ignore[no-any-return]
 
 
 def _message(role: str, content: str) -> ChatCompletionMessageParam:
@@ -72,72 +141,5 @@ def _message(role: str, content: str) -> ChatCompletionMessageParam:
     return message  # type: ignore[no-any-return]
 
 
-def _about_images(
-    images: ImageContent, template: str, fields: Mapping[str, Any], content_names: set[str]
-) -> ChatCompletionMessageParam:
-    """The message about a task's images: with them as parts before the text, or with the text that was read in them."""
-    if images.parts:
-        template = "{prompt}" if template == SPEC_TEMPLATE else template
-        text = fill(template, {**fields, **dict.fromkeys(content_names, "(see the image)")})
-        message: Any = {"role": "user", "content": [*images.parts, {"type": "text", "text": storable(text)}]}
-        return message  # type: ignore[no-any-return]
-    text = fill(template, {**fields, **dict.fromkeys(content_names, images.text)})
-    return _message("user", text if content_names else f"{images.text}\n\n{text}")
-
-
-def image_addresses(labeling: Labeling, data: Mapping[str, Any]) -> list[str]:
-    """The addresses of a task's images, in order (several by `valueList`).
-
-    Raises:
-        TaskDataError: the field is missing, null, or holds something else.
-    """
-    value = object_value(labeling.object_value, data)
-    addresses = value if isinstance(value, list) else [value]
-    if not addresses or not all(isinstance(address, str) and address.strip() for address in addresses):
-        raise TaskDataError(f"The task's {labeling.object_value} is not the address of an image.")
-    return addresses
-
-
-def _plain_text(labeling: Labeling, data: Mapping[str, Any]) -> str:
-    value = _value(labeling, data)
-    if isinstance(value, Mapping | list):
-        raise TaskDataError(f"The task's {labeling.object_value} is not a text.")
-    text = as_text(value)
-    if labeling.object_type == "HyperText":
-        text = get_text(text)
-    if not text.strip():
-        raise TaskDataError(f"The task's {labeling.object_value} is empty.")
-    return text
-
-
-def _value(labeling: Labeling, data: Mapping[str, Any]) -> Any:
-    if labeling.object.value_type == "url":
-        raise TaskDataError(
-            f'<{labeling.object_type} valueType="url"> holds an address, which this backend does not fetch. '
-            "Put the content itself into the task."
-        )
-    return object_value(labeling.object_value, data)
-
-
-def _turns(labeling: Labeling, data: Mapping[str, Any]) -> list[tuple[str, str]]:
-    # nameKey and textKey as in https://labelstud.io/tags/paragraphs
-    name_key = labeling.object.get_attr("nameKey", "author")
-    text_key = labeling.object.get_attr("textKey", "text")
-    value = _value(labeling, data)
-    if not isinstance(value, list):
-        raise TaskDataError(f"The task's {labeling.object_value} is not a list of paragraphs.")
-    turns: list[tuple[str, str]] = []
-    for number, item in enumerate(value, start=1):
-        text = item.get(text_key) if isinstance(item, Mapping) else None
-        if not isinstance(item, Mapping) or text is None:
-            raise TaskDataError(f'Paragraph {number} of {labeling.object_value} has no "{text_key}".')
-        turns.append((as_text(item.get(name_key) or ""), as_text(text)))
-    return turns
-
-
-def _is_chat(turns: Sequence[tuple[str, str]]) -> bool:
-    return all(role.lower() in _CHAT_ROLES for role, _ in turns)
-
-
-def _transcript(turns: Sequence[tuple[str, str]]) -> str:
-    return "\n".join(f"{name}: {text}" if name else text for name, text in turns)
+def _joined(*texts: str | None) -> str:
+    return "\n\n".join(text for text in texts if text)

@@ -19,7 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from llm_interactive.store.engines import PATIENCE, REST_SECONDS, engine_of, private_file
 
@@ -207,7 +207,7 @@ class Database:
         self._prepare()
         with self._engine.begin() as connection:
             for table, upsert in self._upserts.items():
-                if table in rows_of:
+                if rows_of.get(table):
                     connection.execute(upsert, _in_order(table, rows_of[table]))
             if time.monotonic() - self._swept > _SWEEP_SECONDS:
                 self._swept = time.monotonic()
@@ -242,9 +242,18 @@ class Database:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
             for table in self._upserts:
                 connection.execute(CreateTable(table, if_not_exists=True))
+                self._add_columns(connection, table)
                 for index in table.indexes:
                     connection.execute(CreateIndex(index, if_not_exists=True))
         self._ready = True
+
+    def _add_columns(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Add the columns that the table of an older release lacks."""
+        there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                described = CreateColumn(column).compile(dialect=self._engine.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {described}")
 
 
 def _in_order(table: sa.Table, rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -9,15 +9,15 @@ import uuid
 import sqlalchemy as sa
 
 from llm_interactive.store.database import Database
-from llm_interactive.store.tables import LEASE_SECONDS, claims
+from llm_interactive.store.tables import LEASE_SECONDS, leases
 
-_owner = sa.select(claims.c.owner).where(claims.c.key == sa.bindparam("key"))
+_owner = sa.select(leases.c.owner).where(leases.c.key == sa.bindparam("key"))
 
 
 class Leases:
     """The replies that this process is buying, by key. Safe for threads.
 
-    A claim is a row in the database, renewed while it is held; those of a process that was killed lapse after
+    A lease is a row in the database, renewed while it is held; those of a process that was killed lapse after
     `LEASE_SECONDS`.
     """
 
@@ -26,7 +26,7 @@ class Leases:
         self._me = uuid.uuid4().hex
         self._held: set[str] = set()
         self._closed = threading.Event()
-        self._renewing = threading.Thread(target=self._renew, name="claims", daemon=True)
+        self._renewing = threading.Thread(target=self._renew, name="leases", daemon=True)
         self._renewing.start()
 
     def take(self, key: str) -> bool:
@@ -40,9 +40,9 @@ class Leases:
         return mine
 
     def free(self, key: str) -> None:
-        """Let go of a claim, after the reply is kept or the call has failed."""
+        """Let go of a lease, after the reply is kept or the call has failed."""
         self._held.discard(key)
-        self._database.write({claims: [self._row(key, 0)]})
+        self._database.write({leases: [self._row(key, 0)]})
 
     def close(self) -> None:
         """Renew no more."""
@@ -54,7 +54,7 @@ class Leases:
 
     def _write(self, *keys: str) -> None:
         until = time.time() + LEASE_SECONDS
-        self._database.write({claims: [self._row(key, until) for key in keys]})
+        self._database.write({leases: [self._row(key, until) for key in keys]})
 
     def _row(self, key: str, until: float) -> dict[str, object]:
         return {"key": key, "owner": self._me, "until": until}

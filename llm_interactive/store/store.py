@@ -15,7 +15,7 @@ from llm_interactive.store.database import Database, Rows
 from llm_interactive.store.tables import (
     LEASE_SECONDS,
     answered,
-    claims,
+    leases,
     metadata,
     processes,
     projects,
@@ -35,15 +35,9 @@ _VERSIONS_SHOWN = 100
 # Built once: building a statement takes longer than reading a row.
 _project: sa.BindParameter[str] = sa.bindparam("project")
 _wanted: sa.BindParameter[list[str]] = sa.bindparam("wanted", expanding=True)
-_prompt = sa.select(prompts.c.text).where(prompts.c.project == _project).order_by(prompts.c.id.desc()).limit(1)
+_newest = sa.select(sa.func.max(prompts.c.id)).where(prompts.c.project == _project).group_by(prompts.c.field)
+_prompts = sa.select(prompts.c.field, prompts.c.text).where(prompts.c.id.in_(_newest))
 _params = sa.select(projects.c.params).where(projects.c.project == _project)
-_of_task = sa.and_(answered.c.project == _project, answered.c.task == sa.bindparam("task"))
-_of_project = sa.select(
-    _prompt.scalar_subquery().label("prompt"),
-    _params.scalar_subquery().label("params"),
-    sa.select(answered.c.prompt).where(_of_task).scalar_subquery().label("answered"),
-    sa.select(answered.c.replies).where(_of_task).scalar_subquery().label("replies"),
-)
 _all_versions = sa.select(versions.c.version).order_by(versions.c.created_at.desc()).limit(_VERSIONS_SHOWN)
 _versions = _all_versions.where(versions.c.project == _project)
 _replies = sa.select(replies.c.key, replies.c.reply).where(
@@ -63,15 +57,18 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Project:
-    """A project's current `prompt`, None before the first one, and what it chose in Label Studio's connection form.
+class StoredProject:
+    """A project's current `prompts` by the prompt field's name, and its choices in Label Studio's connection form.
 
-    `answered` is the last answer to the task that was asked for, if it has one.
+    The prompt of the field "" is that of every field without one of its own.
     """
 
-    prompt: str | None
+    prompts: Mapping[str, str]
     params: Mapping[str, Any]
-    answered: Answered | None = None
+
+    def prompt(self, field: str) -> str | None:
+        """The current prompt of a field, None before the first one."""
+        return self.prompts.get(field) or self.prompts.get("")
 
 
 def fingerprint(text: str) -> str:
@@ -88,7 +85,7 @@ class Store:
     def __init__(self, url: str, reply_ttl: float) -> None:
         """Open the database at `url`; keep replies for `reply_ttl` hours."""
         self._reply_seconds = reply_ttl * 3600
-        self._last_prompts: dict[str, str] = {}
+        self._last_prompts: dict[str, dict[str, str]] = {}
         self._unwritten: dict[str, Reply] = {}
         self.database = Database(url, metadata, self._sweep)
 
@@ -97,23 +94,16 @@ class Store:
         """Why the database fails now."""
         return self.database.failure
 
-    def project(self, project: str, task: str | None = None) -> Project:
-        """What is known of the project, and of one of its tasks, in one read."""
-        found = self.database.rows(_of_project, project=project, task=task)
-        row = found[0] if found else None
-        prompt: str | None = row.prompt if row else None
+    def project(self, project: str) -> StoredProject:
+        """What is known of the project."""
+        found = {row.field: row.text for row in self.database.rows(_prompts, project=project)}
+        params = self.database.value(_params, project=project) or {}
         if self.failure:
             # Not asking by another prompt, and paying for it, only because the database is away.
-            prompt = self._last_prompts.get(project, prompt)
-        elif prompt is not None:
-            self._last_prompts[project] = prompt
-        last = Answered(row.answered, tuple(row.replies)) if row and row.answered else None
-        return Project(prompt, (row and row.params) or {}, last)
-
-    def save_prompt(self, project: str, text: str) -> None:
-        """Make `text` the project's current prompt."""
-        self._last_prompts[project] = text
-        self.database.write({prompts: [{"project": project, "text": text, "created_at": time.time()}]})
+            found = self._last_prompts.get(project, found)
+        elif found:
+            self._last_prompts[project] = found
+        return StoredProject(found, params)
 
     def save_params(self, project: str, params: Mapping[str, Any]) -> None:
         """Keep what the project chose for itself in Label Studio's connection form."""
@@ -163,23 +153,35 @@ class Store:
     def save_answered(
         self,
         project: str,
-        prompts: Mapping[str, str],
-        replies: Mapping[str, Iterable[str]],
+        given: Mapping[str, tuple[str, Iterable[str]]],
         before: Mapping[str, Answered] | None = None,
+        prompts_used: Mapping[str, str] | None = None,
     ) -> None:
-        """Remember (as hashes) prompt and replies that tasks were given; both map a task's id.
+        """Remember (as hashes) what tasks were given: prompt and replies by the task's key.
 
-        `before` is what the caller has just read of these tasks, if it has.
+        `before` is what the caller has just read of these tasks, if it has. `prompts_used` become the project's
+        current ones, by the prompt field's name.
         """
-        before = self.answered(project, replies) if before is None else before
+        before = self.answered(project, given) if before is None else before
         now = time.time()
         rows = []
-        for task, texts in replies.items():
+        for task, (prompt, texts) in given.items():
             known = [*(before[task].replies if task in before else ()), *map(fingerprint, texts)]
             kept = list(dict.fromkeys(known))[-_REPLIES_PER_TASK:]
-            row = {"project": project, "task": task, "prompt": fingerprint(prompts[task]), "replies": kept}
-            rows.append({**row, "created_at": now})
-        self.database.write({answered: rows})
+            rows.append(
+                {"project": project, "task": task, "prompt": fingerprint(prompt), "replies": kept, "created_at": now}
+            )
+        self.database.write({prompts: self._prompt_rows(project, prompts_used or {}), answered: rows})
+
+    def save_prompts(self, project: str, texts: Mapping[str, str]) -> None:
+        """Make `texts` the project's current prompts, by the prompt field's name."""
+        self.database.write({prompts: self._prompt_rows(project, texts)})
+
+    def _prompt_rows(self, project: str, texts: Mapping[str, str]) -> list[dict[str, Any]]:
+        if texts:
+            self._last_prompts[project] = {**self._last_prompts.get(project, {}), **texts}
+        now = time.time()
+        return [{"project": project, "field": field, "text": text, "created_at": now} for field, text in texts.items()]
 
     def close(self) -> None:
         """Commit what is waiting and let go of the database."""
@@ -195,7 +197,7 @@ class Store:
         now = time.time()
         connection.execute(sa.delete(replies).where(replies.c.created_at < now - self._reply_seconds))
         connection.execute(sa.delete(answered).where(answered.c.created_at < now - _ANSWERED_DAYS * 86400))
-        connection.execute(sa.delete(claims).where(claims.c.until < now - 10 * LEASE_SECONDS))
+        connection.execute(sa.delete(leases).where(leases.c.until < now - 10 * LEASE_SECONDS))
         connection.execute(sa.delete(processes).where(processes.c.at < now - _PROCESS_SECONDS))
         newest = sa.select(replies.c.created_at).order_by(replies.c.created_at.desc()).offset(_MAX_REPLIES).limit(1)
         if (bound := connection.execute(newest).scalar()) is not None:

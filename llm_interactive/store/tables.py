@@ -1,4 +1,7 @@
-"""The database's tables. A new table or index is made at the next start; a column of these is never changed."""
+"""The database's tables. A new table, index or column is made at the next start; a column of these is never changed.
+
+`prompts.field` is the name of the prompt field; rows of before there could be several have "", which is any field.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import sqlalchemy as sa
 from llm_interactive.store.database import REPLACED_IF
 
 LEASE_SECONDS = 10.0
-"""How long a claim holds unless its owner renews it."""
+"""How long a lease holds unless its owner renews it."""
 
 metadata = sa.MetaData()
 
@@ -18,6 +21,7 @@ prompts = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("project", sa.Text, nullable=False, index=True),
+    sa.Column("field", sa.Text, nullable=False, server_default=""),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
 )
@@ -58,14 +62,14 @@ answered = sa.Table(
 
 def _may_be_taken(new: Any) -> Any:
     # It has lapsed, or is the owner's own; one that lasts longer than any lease was made by a clock that jumped.
-    old = claims.c
+    old = leases.c
     lapsed = old.until < new.until - LEASE_SECONDS
     impossible = sa.and_(old.until > new.until + LEASE_SECONDS, new.until > 0)
     return sa.or_(old.owner == new.owner, lapsed, impossible)
 
 
-claims = sa.Table(
-    "claims",
+leases = sa.Table(
+    "leases",
     metadata,
     sa.Column("key", sa.String(64), primary_key=True),
     sa.Column("owner", sa.String(32), nullable=False),

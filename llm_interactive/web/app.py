@@ -16,7 +16,6 @@ from llm_interactive.errors import UNEXPECTED, BackendError
 from llm_interactive.services import Services
 from llm_interactive.settings import Settings
 from llm_interactive.web import views
-from model import LLMInteractive
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +39,11 @@ _EVERYDAY = (401, 404, 405)
 
 def create_app(settings: Settings) -> Flask:
     """The WSGI application for `settings`; everything is built once, here."""
-    # The SDK's app is a global of its module; a fresh copy of the module gives one of our own.
-    app: Flask = _fresh_sdk_module().init_app(model_class=LLMInteractive)
+    # The SDK's app is a global of its module; a fresh copy of the module gives one of our own. Our views make no use of
+    # its model class.
+    from label_studio_ml.model import LabelStudioMLBase
+
+    app: Flask = _fresh_sdk_module().init_app(model_class=LabelStudioMLBase)
     app.extensions["llm_interactive"] = Services.build(settings)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_mb * 1_000_000
     app.config["PREDICTIONS"] = threading.BoundedSemaphore(settings.threads - KEPT_THREADS)

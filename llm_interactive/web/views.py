@@ -15,10 +15,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from werkzeug.exceptions import ClientDisconnected, HTTPException, NotFound, RequestEntityTooLarge
 
 from llm_interactive.errors import UNEXPECTED, BackendError, BusyError, InvalidRequest
+from llm_interactive.predict.predictor import Predictor
 from llm_interactive.services import Services
 from llm_interactive.text import storable
 from llm_interactive.web.status import PAGE_POLICY, status, status_page
-from model import LLMInteractive
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +75,8 @@ def _services() -> Services:
     return services
 
 
-def _model(project: str, label_config: str) -> LLMInteractive:
-    return LLMInteractive(project_id=project, label_config=label_config, services=_services())
+def _predictor(project: str, labeling_config: str) -> Predictor:
+    return Predictor(_services(), project, labeling_config)
 
 
 def health() -> Response:
@@ -121,13 +121,8 @@ def versions() -> Response:
 def setup() -> Response:
     """The project's current model version; an error's reason phrase is shown where the model is connected."""
     body = _body(_SetupBody)
-    model = _model(body.project_id, body.schema_)
-    _ = model.labeling
-    model.set_extra_params(body.extra_params)
-    _services().settings.require_access()
-    version = model.model_version
-    _services().store.save_version(body.project_id, version)
-    return jsonify({"model_version": version})
+    predictor = _predictor(body.project_id, body.schema_)
+    return jsonify({"model_version": predictor.set_up(body.extra_params)})
 
 
 def webhook() -> tuple[Response, int]:
@@ -135,7 +130,8 @@ def webhook() -> tuple[Response, int]:
     body = _body(_WebhookBody)
     project = body.project
     try:
-        _model(_project_of_webhook(project), str(project.get("label_config") or "")).fit(body.action, body.model_dump())
+        config = str(project.get("label_config") or "")
+        _predictor(_project_of_webhook(project), config).learn(body.action, body.annotation)
     except BackendError as error:
         # The annotator's Submit must not fail for it.
         log.info("Webhook %.40r: %s", body.action, error.message)
@@ -155,27 +151,27 @@ def _project_of_webhook(project: Mapping[str, Any]) -> str:
 def predict() -> Response:
     """Predictions for tasks: `{"results": [...]}`, one entry for each task."""
     body = _body(_PredictBody)
-    model = _model(body.project_id, body.label_config)
+    predictor = _predictor(body.project_id, body.label_config)
     context = body.params.context if body.params else None
-    _ = model.labeling  # an unusable config is told before the answer begins
-    patient = context is None and model.settings.predict_deadline > _QUIET_SECONDS
+    predictor.require_usable()  # an unusable config is told before the answer begins
+    patient = context is None and _services().settings.predict_deadline > _QUIET_SECONDS
     slots: threading.BoundedSemaphore = current_app.config["PREDICTIONS"]
     if not slots.acquire(blocking=False):
         raise BusyError("All threads of the ML backend are busy with predictions. Try again in a moment.")
     if patient:
-        response = Response(_kept_alive(model, body.tasks), mimetype="application/json")
+        response = Response(_kept_alive(predictor, body.tasks), mimetype="application/json")
         response.call_on_close(slots.release)
         return response
     try:
-        return jsonify({"results": model.predict(body.tasks, context=context)})
+        return jsonify({"results": predictor.predict(body.tasks, context=context)})
     finally:
         slots.release()
 
 
-def _kept_alive(model: LLMInteractive, tasks: list[dict[str, Any]]) -> Iterator[str]:
+def _kept_alive(predictor: Predictor, tasks: list[dict[str, Any]]) -> Iterator[str]:
     """The answer, with blanks before it as long as it takes; blanks before JSON are valid JSON."""
     results: Future[list[Any]] = Future()
-    threading.Thread(target=_run_into, args=(results, model, tasks), daemon=True).start()
+    threading.Thread(target=_run_into, args=(results, predictor, tasks), daemon=True).start()
     while not results.done():
         yield " "
         wait([results], timeout=_BLANK_EVERY)
@@ -187,9 +183,9 @@ def _kept_alive(model: LLMInteractive, tasks: list[dict[str, Any]]) -> Iterator[
     yield json.dumps(answer)
 
 
-def _run_into(results: Future[list[Any]], model: LLMInteractive, tasks: list[dict[str, Any]]) -> None:
+def _run_into(results: Future[list[Any]], predictor: Predictor, tasks: list[dict[str, Any]]) -> None:
     try:
-        results.set_result(model.predict(tasks))
+        results.set_result(predictor.predict(tasks))
     except BackendError as error:
         results.set_exception(error)
     except Exception:

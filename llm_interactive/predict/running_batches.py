@@ -22,7 +22,7 @@ class UnderWay(Protocol):
         """The counts."""
 
 
-class Activity:
+class RunningBatches:
     """Safe for threads; holds what /status shows besides the counters."""
 
     def __init__(self) -> None:

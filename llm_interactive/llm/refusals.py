@@ -1,0 +1,49 @@
+"""Which parameter of a request a provider refused.
+
+Servers say it in many ways: by `error.param`, by a validation error's `loc`, or only in words
+(https://platform.openai.com/docs/guides/error-codes; vLLM, llama.cpp, LM Studio, Anthropic and Moonshot likewise).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+import openai
+
+_WORDS = {
+    "temperature": re.compile(r"\btemperature\b", re.IGNORECASE),
+    "max_tokens": re.compile(r"\bmax_tokens\b", re.IGNORECASE),
+    "max_completion_tokens": re.compile(r"\bmax_completion_tokens\b", re.IGNORECASE),
+    "n": re.compile(r"['\"`]n['\"`]|\bn (must|should|is|parameter)\b|\bparameter n\b", re.IGNORECASE),
+    "response_format": re.compile(
+        r"response_format|json_schema|text\.format|\bschema\b|grammar|structured", re.IGNORECASE
+    ),
+}
+_TOO_LONG = re.compile(r"context.?(length|window|size)|too long|too many tokens|too large", re.IGNORECASE)
+
+
+def refused_parameter(error: openai.APIStatusError, sent: Collection[str]) -> str | None:
+    """The one of the parameters `sent` that the provider does not take; None if the error is about something else."""
+    body: Any = error.body
+    code = str(error.code or "")
+    param = str(error.param or "").split(".")[0]
+    if param in sent:
+        return param
+    for name in _locations(body):
+        if name in sent:
+            return name
+    words = str(error.message)
+    if code == "context_length_exceeded" or _TOO_LONG.search(words):
+        return None
+    if param == "text" and "response_format" in sent:
+        return "response_format"
+    return next((name for name, pattern in _WORDS.items() if name in sent and pattern.search(words)), None)
+
+
+def _locations(body: Any) -> list[str]:
+    """The field names in a validation error as FastAPI servers send it."""
+    details = body.get("detail") if isinstance(body, dict) else None
+    places = [detail.get("loc") for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
+    return [str(part) for place in places if isinstance(place, list) for part in place]

@@ -1,0 +1,129 @@
+"""A prompt spec with its outputs: the schema and the field guide of one call, and its reply turned into regions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from llm_interactive.labeling.config import PromptSpec
+from llm_interactive.labeling.tags import ControlTag, Region
+from llm_interactive.outputs.base import Data, Output, Schema, region
+from llm_interactive.outputs.choices import Choices
+from llm_interactive.outputs.kinds import outputs_of
+from llm_interactive.outputs.reading import Answer, read
+from llm_interactive.outputs.relations import Relations
+from llm_interactive.outputs.schema import guide, object_schema
+from llm_interactive.outputs.textarea import TextArea
+
+
+@dataclass(frozen=True)
+class Form:
+    """What one prompt fills.
+
+    Attributes:
+        spec: the prompt field and its controls.
+        outputs: those that are filled, in document order.
+        unfilled: the others, each with the reason.
+    """
+
+    spec: PromptSpec
+    outputs: tuple[Output, ...]
+    unfilled: tuple[tuple[ControlTag, str], ...]
+
+    @classmethod
+    def of(cls, spec: PromptSpec) -> Form:
+        """The form of a prompt spec."""
+        outputs, unfilled = outputs_of(spec)
+        return cls(spec, outputs, unfilled)
+
+    @property
+    def name(self) -> str:
+        """The name of the prompt field."""
+        return self.spec.prompt.name
+
+    @property
+    def shows_images(self) -> bool:
+        """Whether the prompt's message shows files of the task: images, PDFs."""
+        return any(tag.tag in ("Image", "Pdf") for tag in self.spec.objects)
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether the whole reply is the one thing that is filled, so that no schema is needed."""
+        return len(self.outputs) == 1 and isinstance(self.outputs[0], TextArea)
+
+    @cached_property
+    def texts(self) -> tuple[ControlTag, ...]:
+        """The TextAreas that are filled, the response first."""
+        found = [output.control for output in self.outputs if isinstance(output, TextArea)]
+        return tuple(sorted(found, key=lambda control: control != self.spec.response))
+
+    def labels(self, data: Data) -> list[str]:
+        """The names of the first Choices, for `{labels}` in a template."""
+        choices = next((output for output in self.outputs if isinstance(output, Choices)), None)
+        return choices.names(data) if choices else []
+
+    def schema(self, data: Data) -> Schema:
+        """The schema of the reply.
+
+        Raises:
+            TaskDataError: labels or items that the task should bring are missing.
+        """
+        return self._constant[0] if self._constant else object_schema(self._ordered, data)
+
+    def guide(self, data: Data) -> str:
+        """The fields of the reply in words, for the system message."""
+        return self._constant[1] if self._constant else guide(self._ordered, data)
+
+    @cached_property
+    def digest(self) -> str:
+        """What of the outputs makes a reply another one (64 hex digits); labels from the task's data do not count."""
+        if self._constant:
+            outcome: Any = self._constant
+        else:
+            outcome = [[o.control.tag, o.control.name, dict(o.control.attributes)] for o in self.outputs]
+        return hashlib.sha256(json.dumps(outcome, sort_keys=True).encode()).hexdigest()
+
+    def read(self, reply: str, data: Data, *, cut: bool = False) -> Answer:
+        """The values in a reply. `cut`: it ended at the limit of tokens."""
+        return read(reply, self._ordered, data, cut=cut)
+
+    def regions(self, replies: Sequence[str], data: Data, *, cut: bool = False) -> list[Region]:
+        """The regions that replies make: the first one fills the form, the texts of all stand in the response."""
+        if self.is_plain:
+            return self.outputs[0].regions(list(replies), data)
+        answers = [self.read(reply, data, cut=cut) for reply in replies]
+        values = dict(answers[0].values)
+        if self.texts and len(answers) > 1:
+            name = self.texts[0].name
+            texts = [answer.values.get(name) for answer in answers]
+            values[name] = [text for text in texts if text]
+        return self._regions(values, data)
+
+    def _regions(self, values: Mapping[str, Any], data: Data) -> list[Region]:
+        found: list[Region] = []
+        for output in self.outputs:
+            value = values.get(output.control.name)
+            if isinstance(output, Relations):
+                found += output.relations(value, data, values)
+            else:
+                found += output.regions(value, data)
+        return found
+
+    def prompt_region(self, prompt: str) -> Region:
+        """The region of the prompt field."""
+        return region(self.spec.prompt, {"text": [prompt]})
+
+    @cached_property
+    def _ordered(self) -> tuple[Output, ...]:
+        """The outputs with the response first."""
+        return tuple(sorted(self.outputs, key=lambda output: output.control != self.spec.response))
+
+    @cached_property
+    def _constant(self) -> tuple[Schema, str] | None:
+        if self.is_plain or any(output.depends_on_task for output in self.outputs):
+            return None
+        return object_schema(self._ordered, {}), guide(self._ordered, {})

@@ -1,0 +1,162 @@
+"""A model's reply → the values of the outputs, and what was wrong with it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llm_interactive.outputs.base import Data, Output
+from llm_interactive.outputs.choices import Choices, fold
+from llm_interactive.outputs.plain_text import match
+from llm_interactive.outputs.schema import visible
+
+_DECODER = json.JSONDecoder(strict=False)
+_SPACE = re.compile(r"\s*")
+_CUT = "the answer was too long and was cut off"
+_NOT_JSON = "the answer is not a JSON object with the keys that were asked for"
+_MAX_OBJECTS = 20
+_MAX_DEPTH = 3
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a reply fills: checked values by control name, without those of controls that are hidden or not answered.
+
+    `faults` are phrases for the model, for asking again. `is_json`: whether an object with known keys was there.
+    """
+
+    values: Mapping[str, Any]
+    faults: tuple[str, ...] = ()
+    is_json: bool = True
+
+
+def read(reply: str, outputs: Sequence[Output], data: Data, *, cut: bool = False) -> Answer:
+    """The values in `reply`, whatever it is; a `cut` one (finish_reason "length") gives its whole fields only.
+
+    Looked for is the first JSON object with a known key, whatever stands around it. Without one, the reply is the text
+    of the first TextArea, and labels are taken from it where it clearly names them.
+    """
+    text = reply.strip()
+    fields = _fields(text, outputs)
+    if fields is None and not (cut and text.startswith(("{", "```"))):
+        return _from_text(text, outputs, data, cut=cut)
+    fields = fields or {}
+    values: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for output in outputs:
+        name = output.control.name
+        if name not in fields:
+            faults[name] = f'"{name}" is missing'
+            continue
+        checked = output.check(fields[name], data)
+        values[name] = checked.value
+        if checked.fault:
+            faults[name] = f'"{name}" {checked.fault}'
+    shown = _shown(values, outputs)
+    said = [_CUT] if cut else []
+    said += [fault for output in shown if (fault := faults.get(output.control.name))]
+    return Answer(_of(shown, values), tuple(said))
+
+
+def _from_text(text: str, outputs: Sequence[Output], data: Data, *, cut: bool) -> Answer:
+    values: dict[str, Any] = {}
+    areas = [output for output in outputs if output.control.tag == "TextArea" and not output.control.per_item]
+    for area in areas[:1]:
+        values[area.control.name] = area.check(text, data).value
+    # The last word of a text that was cut off may be the beginning of another label.
+    choices = [] if cut else [output for output in outputs if type(output) is Choices and not output.nested]
+    for output in choices:
+        others = {name for other in choices if other is not output for name in other.names(data)}
+        found = match(text, output.names(data), single=output.single, control_name=output.control.name)
+        if others.intersection(found) and f"{fold(output.control.name)}:" not in fold(text):
+            found = []
+        values[output.control.name] = next(iter(found), None) if output.single else found
+    labelled = any(values[output.control.name] for output in choices)
+    faults = [_CUT] if cut else []
+    if not labelled and not areas:
+        faults.append(_NOT_JSON)
+    return Answer(_of(_shown(values, outputs), values), tuple(faults), is_json=False)
+
+
+def _shown(values: Mapping[str, Any], outputs: Sequence[Output]) -> list[Output]:
+    return [output for output in outputs if visible(output.control, values, outputs)]
+
+
+def _of(outputs: Sequence[Output], values: Mapping[str, Any]) -> dict[str, Any]:
+    names = [output.control.name for output in outputs]
+    return {name: values[name] for name in names if name in values}
+
+
+def _fields(text: str, outputs: Sequence[Output]) -> dict[str, Any] | None:
+    """The fields of the outputs by control name; None when `text` has no object with one of them."""
+    names = [output.control.name for output in outputs]
+    keys = {name: name for name in names}
+    for key in (str.casefold, _folded):
+        keys |= {key(name): name for name in reversed(names) if key(name) not in keys}
+    for found in _objects(text):
+        if fields := _known(found, keys):
+            return fields
+    return None
+
+
+def _known(value: Any, keys: Mapping[str, str], depth: int = 0) -> dict[str, Any]:
+    """The fields that `value` has, or else an object within it: some models wrap their answer."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, dict) or depth > _MAX_DEPTH:
+        return {}
+    fields: dict[str, Any] = {}
+    for key, item in value.items():
+        name = keys.get(key) or keys.get(key.casefold()) or keys.get(_folded(key))
+        if name and (name not in fields or key == name):
+            fields[name] = item
+    return fields or next(filter(None, (_known(item, keys, depth + 1) for item in value.values())), {})
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[-_\s]+", "", name).casefold()
+
+
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    """The JSON objects in `text` from left to right; of one that breaks off, the fields that are whole."""
+    start = text.find("{")
+    for _ in range(_MAX_OBJECTS):
+        if start < 0:
+            return
+        end = start + 1
+        try:
+            found, end = _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            found = _whole_fields(text, end)
+        yield found
+        start = text.find("{", end)
+
+
+def _whole_fields(text: str, place: int) -> dict[str, Any]:
+    """The fields from `place` on, up to the first that breaks off; a number counts only where something follows it."""
+    fields: dict[str, Any] = {}
+    try:
+        while True:
+            key, place = _DECODER.raw_decode(text, _blank(text, place))
+            place = _blank(text, place)
+            if not isinstance(key, str) or text[place] != ":":
+                return fields
+            value, place = _DECODER.raw_decode(text, _blank(text, place + 1))
+            ends = place == len(text) and not isinstance(value, int | float)
+            place = _blank(text, place)
+            if not ends and text[place] not in ",}":
+                return fields
+            fields[key] = value
+            if ends or text[place] == "}":
+                return fields
+            place += 1
+    except (ValueError, RecursionError, IndexError):
+        return fields
+
+
+def _blank(text: str, place: int) -> int:
+    blank = _SPACE.match(text, place)
+    return blank.end() if blank else place

@@ -1,0 +1,170 @@
+"""The outputs of a prompt together: their JSON schema, the field guide, and which of them are shown."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from llm_interactive.labeling.tags import Condition, ControlTag, Label
+from llm_interactive.outputs.base import Data, Output, Schema
+from llm_interactive.outputs.choices import JOINT
+
+# What the strictest servers take in all (Azure's page of December 2025; llama.cpp's time grows with it as well).
+MAX_ENUM_VALUES = 500
+MAX_ENUM_CHARACTERS = 15_000
+
+_ORDER = {
+    "TextArea": 0,
+    "Pairwise": 1,
+    "Rating": 2,
+    "Number": 2,
+    "DateTime": 2,
+    "Taxonomy": 4,
+    "Ranker": 5,
+    "Relations": 8,
+}
+_SPANS = 7
+
+
+def object_schema(outputs: Sequence[Output], data: Data) -> Schema:
+    """The schema of the object that fills all `outputs`, a property for each control.
+
+    Raises:
+        TaskDataError: labels or items that the task should bring are missing.
+    """
+    schema = _limited({output.control.name: output.schema(data) for output in ordered(outputs)})
+    return {"type": "object", "properties": schema, "required": list(schema), "additionalProperties": False}
+
+
+def guide(outputs: Sequence[Output], data: Data) -> str:
+    """The field guide: asks for one JSON object and says of each field what it may hold.
+
+    The same for every task unless an output `depends_on_task`.
+
+    Raises:
+        TaskDataError: labels or items that the task should bring are missing.
+    """
+    lines = [
+        f"{_quoted(output.control.name)}{_title(output.control)}: {output.guide(data)}{_only_if(output.control)}"
+        for output in ordered(outputs)
+    ]
+    start = "Answer with exactly one JSON object on a single line, without any other text. Its keys, in this order:"
+    return "\n".join([start, *lines, "Where there is no answer, give null, or [] for a list."])
+
+
+def ordered(outputs: Sequence[Output]) -> list[Output]:
+    """The outputs in the order of the schema: texts first, where a model thinks; others after what they hang on."""
+    waiting = sorted(outputs, key=lambda output: _rank(output.control))
+    placed: list[Output] = []
+    while waiting:
+        names = {output.control.name for output in waiting}
+        free = [
+            output
+            for output in waiting
+            if not any(condition.control in names - {output.control.name} for condition in output.control.conditions)
+        ]
+        # Conditions in a circle are met by nothing; such outputs stay in their order.
+        placed += free or waiting
+        waiting = [output for output in waiting if output not in free] if free else []
+    return placed
+
+
+def visible(control: ControlTag, answer: Mapping[str, Any], outputs: Sequence[Output]) -> bool:
+    """Whether the page shows `control` when `answer` (checked values by control name) is filled in.
+
+    As the editor does it (mixins/Visibility.js): what hangs on a control that is hidden or not filled is hidden.
+    """
+    return _visible(control, answer, {output.control.name: output.control for output in outputs}, frozenset())
+
+
+def _visible(
+    control: ControlTag, answer: Mapping[str, Any], controls: Mapping[str, ControlTag], asked: frozenset[str]
+) -> bool:
+    def chosen(condition: Condition) -> bool:
+        if condition.control is None:
+            return any(answer.get(other.name) for other in controls.values() if other.tag == "Choices")
+        other = controls.get(condition.control)
+        if other is None or other.name in asked or not _visible(other, answer, controls, asked | {other.name}):
+            return False
+        given = _names(answer.get(other.name), other)
+        return bool(given & set(condition.values) if condition.values else given)
+
+    def holds(condition: Condition) -> bool:
+        if condition.kind.startswith("choice-"):
+            return chosen(condition) == (condition.kind == "choice-selected")
+        if condition.kind == "region-selected" and not control.per_region:
+            return any(
+                not condition.values or _names(span.get("label"), other) & set(condition.values)
+                for other in controls.values()
+                if condition.control in (None, other.name)
+                for span in _spans(answer.get(other.name))
+            )
+        return True
+
+    return all(map(holds, control.conditions))
+
+
+def _names(value: Any, control: ControlTag) -> set[str]:
+    """The names and stored values of the labels in `value`; a path is also its last label."""
+    texts = [str(item) for item in (value if isinstance(value, list) else [value]) if item is not None]
+    given = {*texts, *(text.rpartition(JOINT)[2] for text in texts)}
+    both = [{label.name, label.stored} for label in _all(control.labels)]
+    return given.union(*(names for names in both if given & names))
+
+
+def _all(labels: Sequence[Label]) -> Iterator[Label]:
+    for label in labels:
+        yield label
+        yield from _all(label.children)
+
+
+def _spans(value: Any) -> list[Mapping[str, Any]]:
+    return [span for span in value if isinstance(span, Mapping)] if isinstance(value, list) else []
+
+
+def _rank(control: ControlTag) -> int:
+    if control.per_item:
+        return 6
+    if control.tag == "Choices":
+        return 4 if control.is_set("allownested") else 3 if control.attributes.get("choice") == "multiple" else 1
+    return _ORDER.get(control.tag, _SPANS)
+
+
+def _limited(properties: dict[str, Schema]) -> dict[str, Schema]:
+    """The properties with no more enums than servers take: the largest become plain strings."""
+    properties = copy.deepcopy(properties)
+    enums = [
+        (len(schema["enum"]), sum(len(str(value)) for value in schema["enum"]), schema) for schema in _enums(properties)
+    ]
+    enums.sort(key=lambda enum: enum[:2])
+    while sum(enum[0] for enum in enums) > MAX_ENUM_VALUES or sum(enum[1] for enum in enums) > MAX_ENUM_CHARACTERS:
+        del enums.pop()[2]["enum"]
+    return properties
+
+
+def _enums(schema: Any) -> Iterator[Schema]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("enum"), list):
+            yield schema
+        for part in schema.values():
+            yield from _enums(part)
+
+
+def _title(control: ControlTag) -> str:
+    return f" ({' '.join(control.title.split())})" if control.title.strip() else ""
+
+
+def _only_if(control: ControlTag) -> str:
+    said = [
+        f"{_quoted(condition.control)} is {'' if condition.kind == 'choice-selected' else 'not '}"
+        + (" or ".join(map(_quoted, condition.values)) or "given")
+        for condition in control.conditions
+        if condition.control is not None and condition.kind.startswith("choice-")
+    ]
+    return f"; only if {' and '.join(said)}" if said else ""
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,297 @@
+"""The texts of object tags in which spans are placed, with offsets as Label Studio's page counts them.
+
+Each kind counts in its own way (label-studio, web/libs/editor: regions/RichTextRegion.js, regions/ParagraphsRegion.js,
+tags/object/RichText/domManager.ts).
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any
+
+from lxml import etree
+
+from llm_interactive.errors import TaskDataError
+from llm_interactive.labeling.fields import as_text, object_value
+from llm_interactive.labeling.tags import ObjectTag
+from llm_interactive.outputs.places import Place, find_quotes, number, utf16
+
+TEXT_OBJECTS = ("Text", "HyperText", "Paragraphs")
+
+_BLOCKS = frozenset(
+    "address article aside blockquote caption center dd details div dl dt fieldset figcaption figure footer form h1 h2"
+    " h3 h4 h5 h6 header hr br li main nav ol option p pre section summary table td textarea th tr ul".split()
+)
+_IN_HEAD = frozenset("base basefont bgsound link meta noframes noscript script style template title".split())
+_SECTIONS = frozenset("caption col colgroup tbody tfoot thead".split())
+_SHOWN_IFRAME = re.compile(r"https://((www\.)?youtube(-nocookie)?\.com|youtu\.be)(:\d*)?([/?#]|$)", re.IGNORECASE)
+_BEFORE_BODY = re.compile(r"</head\s*>\s*|<html\b[^>]*>\s*(?!\s|<head\b)", re.IGNORECASE)
+_DOCTYPE = re.compile(r"\A\s*<!doctype[^>]*>", re.IGNORECASE)
+_FRAME = re.compile(r"</?(?:html|head|body)\b[^>]*>", re.IGNORECASE)
+
+Mention = tuple[str, int | None]
+"""A quote, and the number of its paragraph (from 1) where it is known."""
+
+
+def span_text(tag: ObjectTag, data: Mapping[str, Any]) -> SpanText:
+    """The text of an object tag; an empty one where the task has none."""
+    try:
+        value = None if tag.attributes.get("valuetype") == "url" else object_value(tag.value, data)
+    except TaskDataError:
+        value = None
+    if tag.tag == "Paragraphs":
+        text_key = tag.attributes.get("textkey") or "text"
+        items = value if isinstance(value, list) else []
+        return ParagraphsText([_string(item.get(text_key)) if isinstance(item, Mapping) else "" for item in items])
+    text = _string(value)
+    if tag.tag == "HyperText":
+        return html_text(text, inline=tag.attributes.get("inline") == "true")
+    return PlainText(text)
+
+
+@dataclass(frozen=True)
+class PlainText:
+    """A Text object: offsets are code points of the string as it is, a line break of two characters counts two."""
+
+    text: str
+
+    def find(self, mentions: Sequence[Mention]) -> list[dict[str, Any] | None]:
+        """Values of the mentions' places. With globalOffsets the page takes a region a second time."""
+        places = find_quotes(self.text, [quote for quote, _ in mentions])
+        offsets = [{"start": place[0], "end": place[1]} if place else None for place in places]
+        return [
+            {**place, "text": self.text[place["start"] : place["end"]], "globalOffsets": place} if place else None
+            for place in offsets
+        ]
+
+    def quote(self, value: Mapping[str, Any]) -> str | None:
+        """The text at a value's place."""
+        start, end = number(value.get("start")), number(value.get("end"))
+        return None if start is None or end is None else self.text[start:end] or None
+
+
+@dataclass(frozen=True)
+class TextNode:
+    """A text node of a page: its XPath below the body, and its first code point's number there (a `<br>` counts 1)."""
+
+    path: str
+    text: str
+    begin: int
+
+
+@dataclass(frozen=True)
+class HyperTextText:
+    """A HyperText object: XPath and UTF-16 offset, and code points over all text nodes.
+
+    The page takes the XPath; where that leads nowhere, the code points. `text` is what the `nodes` show, with blanks
+    where blocks end, and `starts` is where each node's text begins in it.
+    """
+
+    text: str
+    nodes: Sequence[TextNode]
+    starts: Sequence[int]
+
+    def find(self, mentions: Sequence[Mention]) -> list[dict[str, Any] | None]:
+        """Values of the mentions' places."""
+        places = find_quotes(self.text, [quote for quote, _ in mentions])
+        return [self._value(*place) if place else None for place in places]
+
+    def _value(self, start: int, end: int) -> dict[str, Any]:
+        first, last = (bisect_right(self.starts, position) - 1 for position in (start, end - 1))
+        before, through = start - self.starts[first], end - self.starts[last]
+        return {
+            "start": self.nodes[first].path,
+            "end": self.nodes[last].path,
+            "startOffset": utf16(self.nodes[first].text[:before]),
+            "endOffset": utf16(self.nodes[last].text[:through]),
+            "globalOffsets": {"start": self.nodes[first].begin + before, "end": self.nodes[last].begin + through},
+            "text": " ".join(self.text[start:end].split()),
+        }
+
+    def quote(self, value: Mapping[str, Any]) -> str | None:
+        """The text at a value's place."""
+        start = self._at_path(value.get("start"), number(value.get("startOffset")))
+        end = self._at_path(value.get("end"), number(value.get("endOffset")))
+        offsets = value.get("globalOffsets")
+        if (start is None or end is None) and isinstance(offsets, Mapping):
+            start, end = (self._at_offset(number(offsets.get(side))) for side in ("start", "end"))
+        return None if start is None or end is None else " ".join(self.text[start:end].split()) or None
+
+    def _at_path(self, path: Any, offset: int | None) -> int | None:
+        found = next((index for index, node in enumerate(self.nodes) if node.path == path), None)
+        if found is None or offset is None:
+            return None
+        units = self.nodes[found].text.encode("utf-16-le", "surrogatepass")[: 2 * offset]
+        return self.starts[found] + len(units.decode("utf-16-le", "replace"))
+
+    def _at_offset(self, offset: int | None) -> int | None:
+        if offset is None or not self.nodes or offset < self.nodes[0].begin:
+            return None
+        found = bisect_right(self.nodes, offset, key=lambda node: node.begin) - 1
+        return self.starts[found] + min(offset - self.nodes[found].begin, len(self.nodes[found].text))
+
+
+@dataclass(frozen=True)
+class ParagraphsText:
+    """A Paragraphs object: the paragraph's index as a string, and UTF-16 offsets in it. No place is in two of them."""
+
+    paragraphs: Sequence[str]
+
+    def find(self, mentions: Sequence[Mention]) -> list[dict[str, Any] | None]:
+        """Values of the mentions' places: in its own paragraph first, then in all, in reading order."""
+        begins = [0, *accumulate(len(paragraph) + 1 for paragraph in self.paragraphs)]
+        parts: dict[int | None, Place] = dict(enumerate(pairwise(begins), start=1))
+        # A quote has no NUL, so that none is found over the end of a paragraph.
+        quotes = [quote.replace("\x00", " ") for quote, _ in mentions]
+        places = find_quotes("\x00".join(self.paragraphs), quotes, [parts.get(part) for _, part in mentions])
+        return [self._value(*place, begins) if place else None for place in places]
+
+    def _value(self, start: int, end: int, begins: Sequence[int]) -> dict[str, Any]:
+        index = bisect_right(begins, start) - 1
+        start, end, text = start - begins[index], end - begins[index], self.paragraphs[index]
+        offsets = {"startOffset": utf16(text[:start]), "endOffset": utf16(text[:end])}
+        return {"start": str(index), "end": str(index), **offsets, "text": text[start:end]}
+
+    def quote(self, value: Mapping[str, Any]) -> str | None:
+        """The text at a value's place; of the first paragraph where it reaches over several."""
+        index, start = number(value.get("start")), number(value.get("startOffset"))
+        last, end = number(value.get("end")), number(value.get("endOffset"))
+        if index is None or start is None or end is None or index >= len(self.paragraphs):
+            return None
+        units = self.paragraphs[index].encode("utf-16-le", "surrogatepass")
+        stop = 2 * end if last == index else len(units)
+        return units[2 * start : stop].decode("utf-16-le", "replace") or None
+
+
+SpanText = PlainText | HyperTextText | ParagraphsText
+"""`find` gives the part of a region's value that says where each mention stands, or None; `quote` is the inverse."""
+
+
+def _string(value: Any) -> str:
+    return "" if value is None or isinstance(value, Mapping | list) else as_text(value)
+
+
+def html_text(html: str, *, inline: bool = False) -> HyperTextText:
+    """What the page shows of `html`, after it has taken out scripts, comments and foreign iframes.
+
+    `inline` pages are a part of Label Studio's own, so that they have no head, and keep the white space before them.
+    """
+    html = _DOCTYPE.sub("", _line_feeds(html).replace("\x00", ""))
+    whole = not inline and _FRAME.search(html) is not None
+    if not whole:
+        html = "<html><body>" + (_FRAME.sub("", html) if inline else html.lstrip())
+    elif "<body" not in html.lower():
+        html = _BEFORE_BODY.sub(lambda match: match[0].rstrip() + "<body>", html, count=1)
+    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
+    try:
+        body = etree.fromstring(html.encode("utf-8", "replace"), parser).find("body")
+    except (etree.LxmlError, AttributeError):
+        body = None
+    reader = _Reader()
+    if body is not None:
+        if not whole and not inline:
+            _take_head_out(body)
+        _put_tbody_in(body)
+        reader.read(body)
+    return HyperTextText("".join(reader.parts), reader.nodes, reader.starts)
+
+
+def _line_feeds(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _take_head_out(body: etree._Element) -> None:
+    """Remove what a browser puts into the head when there is none in the text."""
+    while len(body) and not (body.text or "").strip() and (body[0].tag in _IN_HEAD or _is_dropped(body[0])):
+        rest = body[0].tail or ""
+        body.remove(body[0])
+        body.text = rest.lstrip()
+
+
+def _put_tbody_in(body: etree._Element) -> None:
+    for table in list(body.iter("table")):
+        section = None
+        for child in list(table):
+            if child.tag in _SECTIONS:
+                section = None
+            elif child.tag == "tr" and section is None:
+                section = etree.Element("tbody")
+                table.insert(table.index(child), section)
+            if section is not None:
+                section.append(child)
+
+
+def _is_dropped(element: etree._Element) -> bool:
+    foreign = element.tag == "iframe" and not _SHOWN_IFRAME.match((element.get("src") or "").strip())
+    return foreign or element.tag == "script"
+
+
+class _Reader:
+    """Goes through a body as the editor's DomManager does."""
+
+    def __init__(self) -> None:
+        self.nodes: list[TextNode] = []
+        self.starts: list[int] = []
+        self.parts: list[str] = []
+        self._length = self._position = 0
+        self._segments: list[str] = []
+        self._counters: list[dict[str, int]] = [{}]
+        self._pending: list[str] = []
+
+    def read(self, body: etree._Element) -> None:
+        """Fill `nodes`, `starts` and `parts`."""
+        self._pending = [body.text or ""]
+        walk = etree.iterwalk(body, events=("start", "end"))
+        for event, element in walk:
+            if element is body:
+                continue
+            if event == "end":
+                if not _is_dropped(element):
+                    self._close(element)
+                self._pending.append(element.tail or "")
+            elif _is_dropped(element):
+                walk.skip_subtree()
+            else:
+                self._open(element)
+        self._end_text()
+
+    def _open(self, element: etree._Element) -> None:
+        self._end_text()
+        self._segments.append(f"{element.tag}[{self._count(str(element.tag))}]")
+        self._counters.append({})
+        text = element.text or ""
+        self._pending.append(text.removeprefix("\n") if element.tag in ("pre", "textarea", "listing") else text)
+        self._position += element.tag == "br"
+        self._blank(element)
+
+    def _close(self, element: etree._Element) -> None:
+        self._end_text()
+        self._segments.pop()
+        self._counters.pop()
+        self._blank(element)
+
+    def _end_text(self) -> None:
+        text = _line_feeds("".join(self._pending))
+        self._pending = []
+        if not text:
+            return
+        path = "/" + "/".join([*self._segments, f"text()[{self._count('text()')}]"])
+        if not self._segments or not self._segments[-1].startswith(("style[", "title[")):
+            self.nodes.append(TextNode(path, text, self._position))
+            self.starts.append(self._length)
+            self.parts.append(text)
+            self._length += len(text)
+        self._position += len(text)
+
+    def _count(self, segment: str) -> int:
+        self._counters[-1][segment] = self._counters[-1].get(segment, 0) + 1
+        return self._counters[-1][segment]
+
+    def _blank(self, element: etree._Element) -> None:
+        if element.tag in _BLOCKS and self.parts and not self.parts[-1][-1].isspace():
+            self.parts.append(" ")
+            self._length += 1

@@ -1,0 +1,118 @@
+"""One task for an annotator who waits: which prompt was pressed, what it gives, and failures put in sight."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from llm_interactive.deadline import Deadline
+from llm_interactive.errors import BackendError, NoImagesError
+from llm_interactive.labeling.tags import Region
+from llm_interactive.llm.client import Reply
+from llm_interactive.outputs.form import Form
+from llm_interactive.predict.manual_edits import answered_by_prediction, has_outcome, is_only_an_edit
+from llm_interactive.predict.predictions import Prediction, error_region, prediction, suggestions
+from llm_interactive.predict.prepare import PreparedTask, Task, id_of, prepare
+from llm_interactive.predict.project import Project
+from llm_interactive.predict.sent_relations import new_only
+from llm_interactive.prompts.current import prompt_in, written_in
+from llm_interactive.services import Services
+from llm_interactive.store.store import Answered, fingerprint
+
+log = logging.getLogger(__name__)
+
+
+class Interactive:
+    """A request that Label Studio's page sends for one task while an annotator works on it."""
+
+    def __init__(self, services: Services, project: Project, task: Task) -> None:
+        self._services = services
+        self._project = project
+        self._task = task
+        self._deadline = Deadline.after(services.settings.predict_deadline)
+        keys = [project.answered_key(id_of(task), form) for form in project.forms]
+        self._answered = services.store.answered(project.id, keys)
+
+    def answer(self, regions: Sequence[Any]) -> Prediction:
+        """What is to be filled in the page; nothing where the annotator did not ask.
+
+        `regions` are those that the request carries: the prompt, or whatever else was changed.
+
+        Raises:
+            PromptError: no prompt holds for the task.
+            BackendError: the prompt failed, and the labeling config has no field to show that in.
+        """
+        project = self._project
+        if regions:
+            prompts = self._pressed(regions)
+        elif self._answered or has_outcome(self._task, [form.name for form in project.forms]):
+            # After Submit the page asks with nothing on it, several times; an answer would replace what was submitted.
+            prompts = {}
+        else:
+            prompts = project.own_prompts(self._task)
+        version = project.version_with(prompts)
+        result: list[Region] = []
+        for form in project.forms:
+            if form.name in prompts:
+                result += self._fill(form, prompts[form.name], version, typed=bool(regions))
+        return prediction(result, version)
+
+    def _pressed(self, regions: Sequence[Any]) -> dict[str, str]:
+        """The prompts that the annotator asks with, by the field's name."""
+        found: dict[str, str] = {}
+        for form in self._project.forms:
+            prompt = prompt_in(regions, form.spec.prompt)
+            if prompt is None:
+                continue
+            last = self._last_answer(form) or answered_by_prediction(self._task, form)
+            if is_only_an_edit(prompt, written_in(regions, form.texts), last):
+                continue
+            # The request carries all prompts of the page: of several, those that did not change were not pressed.
+            if len(self._project.forms) == 1 or last is None or last.prompt != fingerprint(prompt):
+                found[form.name] = prompt
+        return found
+
+    def _last_answer(self, form: Form) -> Answered | None:
+        return self._answered.get(self._project.answered_key(id_of(self._task), form))
+
+    def _fill(self, form: Form, prompt: str, version: str, *, typed: bool) -> list[Region]:
+        """The regions of one prompt, or its failure in the response field.
+
+        A prompt that was `typed` becomes the project's once it has given a reply.
+        """
+        origin = self._project.origin(version)
+        try:
+            prepared, reply = self._ask(form, prompt, version)
+        except BackendError as error:
+            self._services.metrics.tasks(self._project.origin(self._project.version), "interactive", failed=1)
+            self._services.running.error(self._project.id, error.message)
+            log.warning("Project %s, interactive request: %s", self._project.id, error.message)
+            shown = error_region(error, form)
+            if shown is None or not self._services.settings.show_errors_in_response:
+                raise
+            return [shown]
+        self._services.metrics.tasks(origin, "interactive", done=1)
+        regions = prepared.regions(reply)
+        last = self._last_answer(form)
+        key = self._project.answered_key(id_of(self._task), form)
+        given = {key: (prompt, written_in(regions, form.texts))}
+        used = {form.name: prompt} if typed and prompt != self._project.stored.prompt(form.name) else {}
+        self._services.store.save_answered(self._project.id, given, {key: last} if last else {}, used)
+        return suggestions(new_only(regions, self._project.id, self._task), form)
+
+    def _ask(self, form: Form, prompt: str, version: str) -> tuple[PreparedTask, Reply]:
+        images, options = self._services.images, self._project.options
+        origin = self._project.origin(version)
+        while True:
+            prepared = prepare(self._task, prompt, form, options, images)
+            try:
+                reply = self._services.replies.ask_now(prepared, self._deadline, origin)
+            except NoImagesError:
+                if images.knows(options.model):
+                    raise
+                images.learn(options.model, sees=False)
+                continue
+            if prepared.request.has_images:
+                images.learn(options.model, sees=True)
+            return prepared, reply

@@ -1,0 +1,107 @@
+"""What the ML backend does for a project: set it up, predict, learn prompts."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from llm_interactive.errors import PromptError
+from llm_interactive.predict.batch import BatchRun
+from llm_interactive.predict.interactive import Interactive
+from llm_interactive.predict.prepare import Task
+from llm_interactive.predict.project import Project
+from llm_interactive.prompts.current import prompt_in
+from llm_interactive.services import Services
+from llm_interactive.settings import ProjectParams
+
+log = logging.getLogger(__name__)
+
+
+class Predictor:
+    """One project's view of the backend, made anew for every request."""
+
+    def __init__(self, services: Services, project_id: str, labeling_config: str) -> None:
+        """A view of `project_id` (Label Studio's `<id>.<created>`) with its labeling config (XML)."""
+        self._services = services
+        self._id = project_id
+        self._config = labeling_config
+
+    @cached_property
+    def project(self) -> Project:
+        """The project as it is known now.
+
+        Raises:
+            LabelingConfigError: the config lacks a prompt field, or anything that a model can fill.
+        """
+        return Project.of(self._id, self._config, self._services.settings, self._services.store.project(self._id))
+
+    def require_usable(self) -> None:
+        """Check that the labeling config can be used.
+
+        Raises:
+            LabelingConfigError: as `project`.
+        """
+        _ = self.project
+
+    def set_up(self, extra_params: Any) -> str:
+        """Keep what the project's connection form says; gives the project's model version.
+
+        Raises:
+            InvalidRequest: the form's params are no JSON object, or a value in them is not allowed.
+            LabelingConfigError: as `project`.
+            SetupError: a setting that every call needs is missing.
+        """
+        project = self.project
+        params = ProjectParams.parse(extra_params).model_dump(exclude_none=True)
+        if params != project.stored.params:
+            self._services.store.save_params(self._id, params)
+            project = project.with_params(params, self._services.settings)
+        self._services.settings.require_access()
+        self._services.store.save_version(self._id, project.version)
+        log.info("Project %s: %s", self._id, project.summary)
+        return project.version
+
+    def predict(self, tasks: Sequence[Task], context: Mapping[str, Any] | None = None) -> list[Any]:
+        """One entry for each of `tasks`, in order: a prediction, or `{"error": message}` where there is none.
+
+        `context` is `{"result": [regions…]}` when an annotator waits for it, else None.
+
+        Raises:
+            LabelingConfigError: as `project`.
+            PromptError: no task has a prompt, or none can fill it.
+            BackendError: an annotator waits and the labeling config has no field to show the failure in.
+        """
+        if context and isinstance(context.get("result"), list):
+            regions = context["result"]
+            return [Interactive(self._services, self.project, task).answer(regions) for task in tasks]
+        run = BatchRun(self._services, self.project, tasks)
+        self._services.running.begin(run)
+        entries = run.entries()
+        self._report(entries)
+        if entries and run.lacks_prompts:
+            raise PromptError(entries[0]["error"])
+        return entries
+
+    def learn(self, event: str, annotation: Any) -> None:
+        """Make the prompts of a submitted or updated annotation the project's current ones."""
+        if event not in ("ANNOTATION_CREATED", "ANNOTATION_UPDATED") or not isinstance(annotation, Mapping):
+            return
+        result = annotation.get("result")
+        if not isinstance(result, list) or annotation.get("was_cancelled"):
+            return
+        found = {form.name: prompt_in(result, form.spec.prompt) for form in self.project.forms}
+        stored = self.project.stored
+        used = {name: prompt for name, prompt in found.items() if prompt and prompt != stored.prompt(name)}
+        self._services.store.save_prompts(self._id, used)
+
+    def _report(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        origin = self.project.origin(self.project.version)
+        failures = Counter(entry["error"] for entry in entries if "error" in entry)
+        failed = failures.total()
+        self._services.metrics.tasks(origin, "batch", done=len(entries) - failed, failed=failed)
+        for message, count in failures.items():
+            self._services.running.error(self._id, message, count)
+            log.warning("Project %s: %d of %d tasks failed: %s", self._id, count, len(entries), message)

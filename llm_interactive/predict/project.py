@@ -1,0 +1,133 @@
+"""One project as a request finds it: what its labeling config asks for, and what is known of its prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from llm_interactive.errors import LabelingConfigError, PromptError
+from llm_interactive.labeling.config import PromptSpec, parse_labeling_config
+from llm_interactive.outputs.form import Form
+from llm_interactive.predict.metrics import Origin
+from llm_interactive.predict.prepare import Task
+from llm_interactive.predict.versions import model_version
+from llm_interactive.prompts.current import prompt_of_task
+from llm_interactive.settings import ChatOptions, ProjectParams, Settings
+from llm_interactive.store.store import StoredProject
+
+_NO_PROMPT = "There is no prompt yet. Type one into a task's prompt field and press Shift+Enter, or set DEFAULT_PROMPT."
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project's id, the forms of its labeling config, the options of its chats, and what is stored of it."""
+
+    id: str
+    forms: tuple[Form, ...]
+    options: ChatOptions
+    stored: StoredProject
+
+    @classmethod
+    def of(cls, id: str, config: str, settings: Settings, stored: StoredProject) -> Project:
+        """The project that a request names.
+
+        Raises:
+            LabelingConfigError: the config lacks a prompt field, or anything that a model can fill.
+        """
+        forms = forms_of(config, settings.prompt_prefix, settings.response_prefix)
+        return cls(id, forms, settings.chat_options(ProjectParams.model_validate(stored.params)), stored)
+
+    @property
+    def version(self) -> str:
+        """Name of what a batch's predictions are made by, now."""
+        return self.version_with({})
+
+    def version_with(self, prompts: Mapping[str, str]) -> str:
+        """The version that other `prompts` make, by the prompt field's name."""
+        current = {form.name: self.prompt_of(form) for form in self.forms}
+        return model_version({**current, **prompts}, self.forms, self.options)
+
+    def prompt_of(self, form: Form) -> str | None:
+        """The form's prompt in a batch: what was used last, else DEFAULT_PROMPT."""
+        return self.stored.prompt(form.name) or self.options.default_prompt
+
+    def origin(self, version: str) -> Origin:
+        """Whom a reply is counted for."""
+        return Origin(self.id, version)
+
+    def batch_prompts(self, task: Task) -> dict[str, str]:
+        """The prompts for a task of a batch: the project's first, so that a batch is made by one.
+
+        Raises:
+            PromptError: there is none.
+        """
+        return self._prompts(
+            {form.name: self.stored.prompt(form.name) or prompt_of_task(task, form.spec.prompt) for form in self.forms}
+        )
+
+    def own_prompts(self, task: Task) -> dict[str, str]:
+        """The prompts for an annotator who opens a task: the task's own first.
+
+        Raises:
+            PromptError: there is none.
+        """
+        return self._prompts(
+            {form.name: prompt_of_task(task, form.spec.prompt) or self.stored.prompt(form.name) for form in self.forms}
+        )
+
+    def _prompts(self, found: Mapping[str, str | None]) -> dict[str, str]:
+        prompts = {name: text for name, own in found.items() if (text := own or self.options.default_prompt)}
+        if not prompts:
+            raise PromptError(_NO_PROMPT)
+        return prompts
+
+    def with_params(self, params: Mapping[str, Any], settings: Settings) -> Project:
+        """The same project after it chose other params in Label Studio's connection form."""
+        options = settings.chat_options(ProjectParams.model_validate(params))
+        return replace(self, options=options, stored=replace(self.stored, params=params))
+
+    @property
+    def unfilled(self) -> dict[str, str]:
+        """Why controls are not filled, by their names."""
+        filled = {output.control.name for form in self.forms for output in form.outputs}
+        reasons = {control.name: reason for form in self.forms for control, reason in form.unfilled}
+        return {name: reason for name, reason in reasons.items() if name not in filled}
+
+    @property
+    def summary(self) -> str:
+        """What each prompt fills, and what is left alone, in one line."""
+        filled = [
+            f"{form.name} fills {', '.join(output.control.name for output in form.outputs)}" for form in self.forms
+        ]
+        left = [f"{name} is not filled: {reason}" for name, reason in self.unfilled.items()]
+        return "; ".join([*filled, *left])
+
+    def answered_key(self, task: str, form: Form) -> str:
+        """What the last answer of a form to a task is kept under."""
+        return task if len(self.forms) == 1 else f"{task} {form.name}"
+
+
+@lru_cache(maxsize=16)
+def forms_of(config: str, prompt_prefix: str, response_prefix: str) -> tuple[Form, ...]:
+    """The forms of a labeling config.
+
+    Raises:
+        LabelingConfigError: it lacks a prompt field, or anything that a model can fill.
+    """
+    specs = parse_labeling_config(config, prompt_prefix, response_prefix)
+    forms = tuple(form for spec in specs if (form := Form.of(spec)).outputs)
+    if not forms:
+        raise LabelingConfigError(_nothing_to_fill(specs, response_prefix))
+    return forms
+
+
+def _nothing_to_fill(specs: Sequence[PromptSpec], response_prefix: str) -> str:
+    left = sorted({tag.tag for spec in specs for tag in spec.controls})
+    others = f" ({', '.join(left)} cannot be filled by a chat model)" if left else ""
+    name = specs[0].prompt.objects[0].name
+    return (
+        f'There is nothing to fill{others}. Add a TextArea tag with name="{response_prefix}" and toName="{name}", or a '
+        f'Choices tag with name="choices" and toName="{name}", to the labeling config.'
+    )

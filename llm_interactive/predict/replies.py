@@ -1,0 +1,158 @@
+"""Where replies come from: the store if they are paid for, else the model, through the dispatcher."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from llm_interactive.deadline import Deadline
+from llm_interactive.errors import BackendError, DeadlineError, LeasedError
+from llm_interactive.llm.client import ChatClient, ChatRequest, Reply
+from llm_interactive.llm.dispatcher import Dispatcher, Queue
+from llm_interactive.predict.metrics import Metrics, Origin
+from llm_interactive.predict.prepare import PreparedTask
+from llm_interactive.store.leases import Leases
+from llm_interactive.store.store import Store
+
+log = logging.getLogger(__name__)
+
+_GRACE = 1.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A reply to come; `paid`: it came from the store."""
+
+    future: Future[Reply]
+    paid: bool
+
+
+class Replies:
+    """Replies to prepared tasks: nothing paid twice, nothing paid for lost.
+
+    `leases` keep other processes over the same database from buying the same reply; None if there are none.
+    """
+
+    def __init__(
+        self,
+        client: ChatClient,
+        store: Store,
+        leases: Leases | None,
+        dispatcher: Dispatcher,
+        metrics: Metrics,
+        call_timeout: float,
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._leases = leases
+        self._dispatcher = dispatcher
+        self._metrics = metrics
+        self._call_timeout = call_timeout
+
+    def ask_now(self, prepared: PreparedTask, deadline: Deadline, origin: Origin) -> Reply:
+        """A new reply for somebody who waits for it; batches find it in the store from then on.
+
+        Raises:
+            DeadlineError: it did not come in time.
+            BackendError: the model failed; the cause.
+        """
+        # Not waiting here for the commit: the caller's own note of the answer is committed with it.
+        ask = partial(self._buy, prepared, origin, self.key(prepared), wait=False)
+        [future] = self._dispatcher.submit([(None, ask)], Queue(prepared.request.model, urgent=True), deadline=deadline)
+        try:
+            # The dispatcher itself ends the call in time and knows what kept it; this is for when it is too busy to.
+            return future.result(timeout=max(0.0, deadline.left) + _GRACE)
+        except TimeoutError:
+            raise DeadlineError("The model did not reply in time. Try again.") from None
+
+    def ask_for_one(self, prepared: PreparedTask, deadline: Deadline, origin: Origin) -> Reply:
+        """The reply to one task of a batch.
+
+        Raises:
+            BackendError: there is none; the cause.
+        """
+        queue = Queue(prepared.request.model)
+        [asked] = self.ask_for({self.key(prepared): prepared}, queue, deadline, origin).values()
+        return asked.future.result()
+
+    def ask_for(
+        self, prepared: Mapping[str, PreparedTask], queue: Queue, deadline: Deadline, origin: Origin
+    ) -> dict[str, Asked]:
+        """The replies to tasks of a batch, by their keys."""
+        paid: dict[str, Reply] = {}
+
+        def known(keys: list[str]) -> Mapping[str, Reply]:
+            paid.update(self._store.replies(keys))
+            return paid
+
+        buy = self._buy if self._leases is None else partial(self._buy_once, self._leases)
+        calls = [(key, partial(buy, asked, origin, key)) for key, asked in prepared.items()]
+        futures = self._dispatcher.submit(calls, queue, deadline=deadline, known=known)
+        return {key: Asked(future, key in paid) for key, future in zip(prepared, futures, strict=True)}
+
+    def key(self, prepared: PreparedTask) -> str:
+        """What the reply is kept under."""
+        return prepared.request.key(self._client.endpoint)
+
+    def _buy_once(self, leases: Leases, prepared: PreparedTask, origin: Origin, key: str, deadline: Deadline) -> Reply:
+        """The reply under `key`, from the store if another process has bought it.
+
+        Raises:
+            LeasedError: another process is buying it.
+        """
+        if not leases.take(key):
+            if paid := self._bought(key, origin):
+                return paid
+            raise LeasedError("Another process of the ML backend is asking for this reply. Try again in a moment.")
+        try:
+            # Only now, as it may have been bought, and the lease given up, since the batch looked.
+            return self._bought(key, origin) or self._buy(prepared, origin, key, deadline)
+        finally:
+            leases.free(key)
+
+    def _bought(self, key: str, origin: Origin) -> Reply | None:
+        reply = self._store.replies([key]).get(key)
+        self._metrics.from_store(origin, 1 if reply else 0)
+        return reply
+
+    def _buy(self, prepared: PreparedTask, origin: Origin, key: str, deadline: Deadline, *, wait: bool = True) -> Reply:
+        reply = self._timed(prepared.request, origin, deadline)
+        # A reply that was cut off would be cut off again.
+        if not reply.cut and (faults := prepared.faults(reply.texts[0])):
+            reply = self._repaired(prepared, reply, faults, origin, deadline)
+        self._store.save_reply(key, reply, wait=wait)
+        return reply
+
+    def _repaired(self, prepared: PreparedTask, reply: Reply, faults: str, origin: Origin, deadline: Deadline) -> Reply:
+        """`reply` with its first text asked for once more, if that one fits better."""
+        try:
+            again = self._timed(_repair_request(prepared.request, reply.texts[0], faults), origin, deadline)
+        except BackendError as error:
+            log.info("A reply that does not fit could not be asked for again: %s", error.message)
+            return reply
+        tokens = (reply.prompt_tokens + again.prompt_tokens, reply.completion_tokens + again.completion_tokens)
+        fits = len(prepared.faults(again.texts[0])) < len(faults)
+        texts = (again.texts[0] if fits else reply.texts[0], *reply.texts[1:])
+        return Reply(texts, *tokens, cut=again.cut if fits else reply.cut)
+
+    def _timed(self, request: ChatRequest, origin: Origin, deadline: Deadline) -> Reply:
+        outcome = "failed"
+        started = time.perf_counter()
+        try:
+            reply = self._client.complete(request, min(deadline, Deadline.after(self._call_timeout)))
+            outcome = "ok"
+        finally:
+            self._metrics.call(origin, outcome, time.perf_counter() - started)
+        self._metrics.tokens(origin, reply.prompt_tokens, reply.completion_tokens)
+        return reply
+
+
+def _repair_request(request: ChatRequest, text: str, faults: str) -> ChatRequest:
+    wish = f"That does not fit: {faults}. Reply again, with nothing but one JSON object."
+    turns: Any = [{"role": "assistant", "content": text}, {"role": "user", "content": wish}]
+    return replace(request, messages=[*request.messages, *turns], num_responses=1)
