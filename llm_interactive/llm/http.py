@@ -3,73 +3,48 @@
 from __future__ import annotations
 
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import httpcore2
 import httpx2
 
 _MAX_ANSWER = 20_000_000
+"""Bytes; no completion is larger."""
+
+_give_up: ContextVar[float | None] = ContextVar("_give_up", default=None)
 
 
-class _TooLarge(ValueError):
-    """An answer is larger than any completion."""
+@contextmanager
+def ending_at(give_up: float) -> Iterator[None]:
+    """All that this thread does on the connections of a `TimedBackend` ends at `give_up` (of `time.monotonic`)."""
+    before = _give_up.set(give_up)
+    try:
+        yield
+    finally:
+        _give_up.reset(before)
 
 
-def time_left(give_up: float) -> float:
-    """Seconds until `give_up` (of `time.monotonic`).
-
-    Raises:
-        httpcore2.ReadTimeout: there are none.
-    """
+def _left(timeout: float | None) -> float | None:
+    """Seconds for the next step: all that are left, where `ending_at` says so."""
+    give_up = _give_up.get()
+    if give_up is None:
+        return timeout
     left = give_up - time.monotonic()
     if left <= 0:
         raise httpcore2.ReadTimeout
     return left
 
 
-class TimedStream(httpcore2.NetworkStream):
-    """`inner`, with what `left` says as the timeout of each read and write."""
+class TimedBackend(httpcore2.SyncBackend):
+    """Connects to the host, or to the first of `ips` that takes it; what comes in answer to a request is bounded."""
 
-    def __init__(self, inner: httpcore2.NetworkStream, left: Callable[[], float]) -> None:
-        self._inner = inner
-        self._left = left
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """At most `max_bytes` that have come."""
-        return self._inner.read(max_bytes, self._left())
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send all of `buffer`."""
-        self._inner.write(buffer, self._left())
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore2.NetworkStream:
-        """The same connection, encrypted."""
-        return TimedStream(self._inner.start_tls(ssl_context, server_hostname, self._left()), self._left)
-
-    def get_extra_info(self, info: str) -> Any:
-        """What the connection tells of itself."""
-        return self._inner.get_extra_info(info)
-
-
-class TimedBackend(httpcore2.NetworkBackend):
-    """Makes connections to the addresses that `resolve` has for a host and port; `left` is as for TimedStream."""
-
-    def __init__(
-        self, left: Callable[[], float], resolve: Callable[[str, int], Sequence[str]] = lambda host, _: [host]
-    ) -> None:
-        self._left = left
-        self._resolve = resolve
-        self._inner = httpcore2.SyncBackend()
+    def __init__(self, ips: Sequence[str] | None = None, max_answer: float = float("inf")) -> None:
+        self._ips = ips
+        self._max_answer = max_answer
 
     def connect_tcp(
         self,
@@ -79,70 +54,56 @@ class TimedBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        """A connection to the first of the host's addresses that takes it."""
+        """A connection that ends as `ending_at` says."""
         failure: Exception = httpcore2.ConnectError("no address")
-        for ip in self._resolve(host, port):
+        for ip in [host] if self._ips is None else self._ips:
             try:
-                stream = self._inner.connect_tcp(ip, port, self._left(), local_address, socket_options)
+                stream = super().connect_tcp(ip, port, _left(timeout), local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
             else:
-                return TimedStream(stream, self._left)
+                return _TimedStream(stream, self._max_answer)
         raise failure
 
 
-class _Attempt(threading.local):
-    give_up = float("inf")
+class _TimedStream(httpcore2.NetworkStream):
+    def __init__(self, inner: httpcore2.NetworkStream, max_answer: float) -> None:
+        self._inner = inner
+        self._max_answer = max_answer
+        self._answered = 0
 
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        data = self._inner.read(max_bytes, _left(timeout))
+        self._answered += len(data)
+        if self._answered > self._max_answer:
+            raise ValueError("The answer is too large.")
+        return data
 
-_attempt = _Attempt()
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._answered = 0
+        self._inner.write(buffer, _left(timeout))
 
+    def close(self) -> None:
+        self._inner.close()
 
-@contextmanager
-def ending_at(give_up: float) -> Iterator[None]:
-    """All that this thread does on connections of a `timed_client` ends at `give_up`."""
-    _attempt.give_up = give_up
-    try:
-        yield
-    finally:
-        _attempt.give_up = float("inf")
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        return _TimedStream(self._inner.start_tls(ssl_context, server_hostname, _left(timeout)), self._max_answer)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
 
 
 def timed_client(max_keepalive: int) -> httpx2.Client:
     """A client for threads that follows no redirects, ends as `ending_at` says and reads no endless answer."""
     client = httpx2.Client(
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=max_keepalive),
-        event_hooks={"response": [_bound_size]},
         # A redirect would carry the key to an address that the operator did not name.
         follow_redirects=False,
     )
-    # A transport given to the client would leave out the proxies of the environment.
+    # httpx has no public way to a network backend, and a transport of one's own leaves out the environment's proxies.
     for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx2.HTTPTransport):
-            transport._pool._network_backend = TimedBackend(_left_of_attempt)
+            transport._pool._network_backend = TimedBackend(max_answer=_MAX_ANSWER)
     return client
-
-
-def _left_of_attempt() -> float:
-    return time_left(_attempt.give_up)
-
-
-def _bound_size(response: httpx2.Response) -> None:
-    if isinstance(response.stream, httpx2.SyncByteStream):
-        response.stream = _BoundedBody(response.stream)
-
-
-class _BoundedBody(httpx2.SyncByteStream):
-    def __init__(self, inner: httpx2.SyncByteStream) -> None:
-        self._inner = inner
-
-    def __iter__(self) -> Iterator[bytes]:
-        size = 0
-        for chunk in self._inner:
-            size += len(chunk)
-            if size > _MAX_ANSWER:
-                raise _TooLarge
-            yield chunk
-
-    def close(self) -> None:
-        self._inner.close()

@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 
 import httpcore2
 
-from llm_interactive.errors import TaskDataError
-from llm_interactive.llm.http import TimedBackend, time_left
+from llm_interactive.deadline import NEVER, Deadline
+from llm_interactive.errors import DeadlineError, TaskDataError
+from llm_interactive.llm.http import TimedBackend, ending_at
 from llm_interactive.media.addresses import Address, Places
 from llm_interactive.media.proxies import Proxy
+from llm_interactive.media.waiting import LATE
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +26,9 @@ Resolve = Callable[[str, int], Sequence[str]]
 
 _MB = 1024 * 1024
 _HOPS = 5
+_POST_SECONDS = 10
 _REDIRECTS = (301, 302, 303, 307, 308)
-_FAILURES = (
-    httpcore2.NetworkError,
-    httpcore2.ProtocolError,
-    httpcore2.ProxyError,
-    httpcore2.TimeoutException,
-    OSError,
-)
+_FAILURES = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.ProxyError, httpcore2.TimeoutException, OSError)
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -74,34 +70,42 @@ class Downloader:
         self._max_mb = max_mb
         self._timeout = timeout
         self._resolve = resolve
-        self._given_ssl_context = ssl_context
+        self._ssl_context = ssl_context
         self._proxy = proxy
 
-    def get(self, address: Address, headers_for: Callable[[Address], Mapping[str, str]] = lambda _: {}) -> Answer:
+    def get(
+        self,
+        address: Address,
+        headers_for: Callable[[Address], Mapping[str, str]] = lambda _: {},
+        deadline: Deadline = NEVER,
+    ) -> Answer:
         """What `address` answers in the end; each hop gets the headers that `headers_for` has for it.
 
         Raises:
             TaskDataError: a hop leads to a place that is not allowed, fails, is too large or too slow.
+            DeadlineError: `deadline` came first.
         """
-        give_up = time.monotonic() + self._timeout
         came_from: Address | None = None
-        for _ in range(_HOPS + 1):
-            self._check(address, came_from)
-            answer = self._send("GET", address, headers_for(address), None, give_up)
-            location = answer.headers.get("location")
-            if answer.status not in _REDIRECTS or not location:
-                return answer
-            came_from, address = address, address.joined(location)
+        with ending_at(min(deadline, Deadline.after(self._timeout)).at):
+            for _ in range(_HOPS + 1):
+                self._check(address, came_from)
+                answer = self._send("GET", address, headers_for(address), None, deadline)
+                location = answer.headers.get("location")
+                if answer.status not in _REDIRECTS or not location:
+                    return answer
+                came_from, address = address, address.joined(location)
         raise TaskDataError(f"The task's file is redirected more than {_HOPS} times.")
 
-    def post(self, address: Address, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def post(self, address: Address, body: bytes, headers: Mapping[str, str], deadline: Deadline = NEVER) -> Answer:
         """What `address` answers to `body`; redirects are not followed.
 
         Raises:
             TaskDataError: as `get`.
+            DeadlineError: as `get`.
         """
         self._check(address, None)
-        return self._send("POST", address, headers, body, time.monotonic() + self._timeout)
+        with ending_at(min(deadline, Deadline.after(min(self._timeout, _POST_SECONDS))).at):
+            return self._send("POST", address, headers, body, deadline)
 
     def _check(self, address: Address, came_from: Address | None) -> None:
         if self.places.hold(address):
@@ -119,29 +123,30 @@ class Downloader:
         )
 
     def _send(
-        self, method: str, address: Address, headers: Mapping[str, str], body: bytes | None, give_up: float
+        self, method: str, address: Address, headers: Mapping[str, str], body: bytes | None, deadline: Deadline
     ) -> Answer:
         # What is compressed on the way would have to be bounded twice; images are compressed already.
         sent = {"Host": address.place, "Accept": "*/*", "Accept-Encoding": "identity", **headers}
         url = httpcore2.URL(scheme=address.scheme, host=address.host, port=address.port, target=address.target)
         try:
             with (
-                self._way_to(address, give_up) as pool,
+                self._way_to(address) as pool,
                 pool.stream(method, url, headers=list(sent.items()), content=body) as response,
             ):
                 # An address to go on to may hold letters as they are, which are UTF-8 then.
                 named = {
                     name.decode("latin-1").lower(): value.decode(errors="replace") for name, value in response.headers
                 }
-                read = self._read(response, named, give_up) if response.status == 200 else b""
+                read = self._read(response, named) if response.status == 200 else b""
                 return Answer(address, response.status, named, read)
         except _FAILURES as error:
+            if deadline.left <= 0:
+                raise DeadlineError(LATE) from None
             log.info("%s failed: %s", address.place, type(error).__name__)
             raise TaskDataError(_failure(address, error)) from None
 
-    def _way_to(self, address: Address, give_up: float) -> httpcore2.ConnectionPool:
+    def _way_to(self, address: Address) -> httpcore2.ConnectionPool:
         """A pool whose one connection leads to `address`, by the addresses that its host has now."""
-        context = self._ssl_context if address.scheme == "https" else None
         try:
             ips = self._resolve(address.host, address.port)
         except OSError:
@@ -152,14 +157,11 @@ class Downloader:
                 "MEDIA_HOSTS lists by name, and from no link-local address."
             )
         if self._proxy and self._proxy.leads_to(address, ips):
-            backend = TimedBackend(partial(time_left, give_up), self._resolve)
-            return httpcore2.HTTPProxy(
-                self._proxy.url, self._proxy.login, ssl_context=context, max_connections=1, network_backend=backend
-            )
-        backend = TimedBackend(partial(time_left, give_up), lambda *_: ips)
-        return httpcore2.ConnectionPool(context, max_connections=1, network_backend=backend)
+            url, login = self._proxy.url, self._proxy.login
+            return httpcore2.HTTPProxy(url, login, ssl_context=self._trusted, network_backend=TimedBackend())
+        return httpcore2.ConnectionPool(self._trusted, network_backend=TimedBackend(ips))
 
-    def _read(self, response: httpcore2.Response, headers: Mapping[str, str], give_up: float) -> bytes:
+    def _read(self, response: httpcore2.Response, headers: Mapping[str, str]) -> bytes:
         too_large = TaskDataError(f"The task's file is larger than {self._max_mb:g} MB (MAX_IMAGE_MB).")
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > self.max_bytes:
@@ -169,13 +171,11 @@ class Downloader:
             body += chunk
             if len(body) > self.max_bytes:
                 raise too_large
-            if time.monotonic() > give_up:
-                raise httpcore2.ReadTimeout
         return bytes(body)
 
     @cached_property
-    def _ssl_context(self) -> ssl.SSLContext:
-        return self._given_ssl_context or httpcore2.default_ssl_context()
+    def _trusted(self) -> ssl.SSLContext:
+        return self._ssl_context or httpcore2.default_ssl_context()
 
 
 def _unpacked(chunks: Iterable[bytes], encoding: str, max_bytes: int) -> Iterable[bytes]:
@@ -186,18 +186,18 @@ def _unpacked(chunks: Iterable[bytes], encoding: str, max_bytes: int) -> Iterabl
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         yield from chunks
-    elif encoding in ("gzip", "x-gzip", "deflate"):
-        inflate = zlib.decompressobj(wbits=47 if encoding != "deflate" else 15)
-        try:
-            for chunk in chunks:
-                # One byte more than is allowed is enough to be refused.
-                yield inflate.decompress(chunk, max_bytes + 1)
-            if not inflate.eof:
-                raise zlib.error
-        except zlib.error:
-            raise TaskDataError("The task's file arrived damaged.") from None
-    else:
+        return
+    if encoding not in ("gzip", "x-gzip", "deflate"):
         raise TaskDataError("The task's file is sent in an encoding that is not asked for.")
+    inflate = zlib.decompressobj(wbits=47)  # of either sort
+    try:
+        for chunk in chunks:
+            # One byte more than is allowed is enough to be refused.
+            yield inflate.decompress(chunk, max_bytes + 1)
+        if not inflate.eof:
+            raise zlib.error
+    except zlib.error:
+        raise TaskDataError("The task's file arrived damaged.") from None
 
 
 def _failure(address: Address, error: Exception) -> str:

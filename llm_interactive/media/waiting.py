@@ -1,0 +1,32 @@
+"""Waiting for what others hold, until a deadline."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from llm_interactive.deadline import Deadline
+from llm_interactive.errors import DeadlineError
+
+LATE = "The task's file was not ready in time. Try again in a moment."
+
+
+def seconds(deadline: Deadline) -> float:
+    """The time until `deadline`, as the standard library's waiting functions take it."""
+    return min(max(deadline.left, 0.0), threading.TIMEOUT_MAX)
+
+
+@contextmanager
+def held(lock: threading.Lock | threading.Semaphore, deadline: Deadline) -> Iterator[None]:
+    """Hold `lock` meanwhile.
+
+    Raises:
+        DeadlineError: others hold it until `deadline`.
+    """
+    if not lock.acquire(timeout=seconds(deadline)):
+        raise DeadlineError(LATE)
+    try:
+        yield
+    finally:
+        lock.release()
