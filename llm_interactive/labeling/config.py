@@ -129,7 +129,8 @@ def _labels(element: Any) -> Iterator[Label]:
         name = attributes.get("name" if child.tag == "Bucket" else "value")
         if name:
             hint = attributes.get("hint") or attributes.get("title", "")
-            yield Label(name, attributes.get("alias") or name, hint, tuple(_labels(child)))
+            is_default = attributes.get("default", "").lower() == "true"
+            yield Label(name, attributes.get("alias") or name, hint, is_default, tuple(_labels(child)))
 
 
 def _conditions(element: Any) -> Iterator[Condition]:

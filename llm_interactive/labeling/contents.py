@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +17,11 @@ from llm_interactive.labeling.fields import as_text, object_value
 from llm_interactive.labeling.tags import ObjectTag
 
 Data = Mapping[str, Any]
+
+PICTURE = "(picture)"
+"""Stands where a page has a picture; the pictures themselves are sent in this order."""
+
+_PICTURE = re.compile(r"""<img\b[^>]*?\bsrc\s*=\s*["']?([^"'>\s]+)[^>]*>""", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,21 @@ def _said(content: Any) -> str:
     return as_text(content)
 
 
+def readable(page: str) -> str:
+    """HTML as a person reads it, with a mark for each picture."""
+    return str(get_text(_PICTURE.sub(f" {PICTURE} ", page))).strip()
+
+
+def pictures_in(items: Any) -> list[str]:
+    """The addresses of the pictures in the `html` of a List's items or of choices that a task brings, in order."""
+    found: list[str] = []
+    for item in items if isinstance(items, list) else []:
+        if isinstance(item, Mapping):
+            found += [html.unescape(source) for source in _PICTURE.findall(_page(item))]
+            found += pictures_in(item.get("children"))
+    return found
+
+
 def addresses_of(tag: ObjectTag, data: Data) -> list[str]:
     """The addresses of an Image's or Pdf's files, in order (several by `valueList`).
 
@@ -100,10 +122,12 @@ def _items(tag: ObjectTag, value: Any) -> list[Mapping[str, Any]]:
 
 def _item(item: Mapping[str, Any]) -> str:
     # As https://labelstud.io/tags/list: id, title, and body or html.
-    lines = [str(item.get("title") or ""), str(item.get("body") or "")]
-    if item.get("html"):
-        lines.append(get_text(str(item["html"])).strip())
+    lines = [str(item.get("title") or ""), str(item.get("body") or ""), readable(_page(item))]
     return f"[{item.get('id', '')}] " + "\n".join(line for line in lines if line)
+
+
+def _page(item: Mapping[str, Any]) -> str:
+    return str(item.get("html") or "")
 
 
 def _table(value: Any) -> str:

@@ -12,11 +12,15 @@ Region = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Label:
-    """A Choice, Label, Relation or Bucket: the `name` that people see, and the `stored` value (alias, else name)."""
+    """A Choice, Label, Relation or Bucket: the `name` that people see, and the `stored` value (alias, else name).
+
+    `is_default`: the Bucket for items that are in no other one.
+    """
 
     name: str
     stored: str
     hint: str = ""
+    is_default: bool = False
     children: tuple[Label, ...] = ()
 
 

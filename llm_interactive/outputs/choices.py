@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from llm_interactive.errors import TaskDataError
+from llm_interactive.labeling.contents import readable
 from llm_interactive.labeling.fields import object_value
 from llm_interactive.labeling.tags import ControlTag, Label, Region
 from llm_interactive.outputs.base import Checked, Data, Schema, region
@@ -150,7 +151,7 @@ class Choices:
             Option(
                 JOINT.join(label.name for label in path),
                 tuple(label.stored for label in path),
-                path[-1].hint,
+                "; ".join(label.hint for label in path if label.hint),
                 path[-1].name,
             )
             for path in _paths(labels)
@@ -261,7 +262,8 @@ def _label(item: Any, source: str) -> Label:
     if not isinstance(name, str | int | float) or isinstance(name, bool):
         raise TaskDataError(f"A label in {source} has no value.")
     below = tuple(_label(child, source) for child in children) if isinstance(children, list) else ()
-    return Label(str(name), str(alias or name), str(fields.get("hint") or ""), below)
+    hint = fields.get("hint") or (readable(str(fields["html"])) if fields.get("html") else "")
+    return Label(str(name), str(alias or name), str(hint), children=below)
 
 
 def _paths(labels: Sequence[Label], above: tuple[Label, ...] = ()) -> Iterator[tuple[Label, ...]]:

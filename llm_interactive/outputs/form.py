@@ -13,7 +13,7 @@ from llm_interactive.labeling.config import PromptSpec
 from llm_interactive.labeling.tags import ControlTag, Region
 from llm_interactive.outputs.base import Data, Output, Schema, region
 from llm_interactive.outputs.choices import Choices
-from llm_interactive.outputs.kinds import outputs_of
+from llm_interactive.outputs.kinds import has_options, outputs_of
 from llm_interactive.outputs.reading import Answer, read
 from llm_interactive.outputs.relations import Relations
 from llm_interactive.outputs.schema import guide, object_schema
@@ -48,7 +48,14 @@ class Form:
     @property
     def shows_images(self) -> bool:
         """Whether the prompt's message shows files of the task: images, PDFs."""
-        return any(tag.tag in ("Image", "Pdf") for tag in self.spec.objects)
+        return bool(self.picture_fields) or any(tag.tag in ("Image", "Pdf") for tag in self.spec.objects)
+
+    @cached_property
+    def picture_fields(self) -> dict[str, str]:
+        """`$field` of the Lists and of the choices that a task brings, whose items may hold pictures, by tag name."""
+        fields = {tag.name: tag.value for tag in self.spec.objects if tag.tag == "List"}
+        controls = [output.control for output in self.outputs if isinstance(output, Choices) and output.depends_on_task]
+        return fields | {control.name: control.attributes["value"] for control in controls}
 
     @cached_property
     def is_plain(self) -> bool:
@@ -72,11 +79,11 @@ class Form:
         Raises:
             TaskDataError: labels or items that the task should bring are missing.
         """
-        return self._constant[0] if self._constant else object_schema(self._ordered, data)
+        return self._constant[0] if self._constant else object_schema(self._open(data), data)
 
     def guide(self, data: Data) -> str:
         """The fields of the reply in words, for the system message."""
-        return self._constant[1] if self._constant else guide(self._ordered, data)
+        return self._constant[1] if self._constant else guide(self._open(data), data)
 
     @cached_property
     def digest(self) -> str:
@@ -89,7 +96,7 @@ class Form:
 
     def read(self, reply: str, data: Data, *, cut: bool = False) -> Answer:
         """The values in a reply. `cut`: it ended at the limit of tokens."""
-        return read(reply, self._ordered, data, cut=cut)
+        return read(reply, self._open(data), data, cut=cut)
 
     def regions(self, replies: Sequence[str], data: Data, *, cut: bool = False) -> list[Region]:
         """The regions that replies make: the first one fills the form, the texts of all stand in the response."""
@@ -121,6 +128,12 @@ class Form:
     def _ordered(self) -> tuple[Output, ...]:
         """The outputs with the response first."""
         return tuple(sorted(self.outputs, key=lambda output: output.control != self.spec.response))
+
+    def _open(self, data: Data) -> tuple[Output, ...]:
+        """The outputs that can be filled for a task, the response first: those that the task brings labels for."""
+        if self._constant:
+            return self._ordered
+        return tuple(output for output in self._ordered if has_options(output, data))
 
     @cached_property
     def _constant(self) -> tuple[Schema, str] | None:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from llm_interactive.labeling.config import READABLE, PromptSpec
 from llm_interactive.labeling.tags import ControlTag
-from llm_interactive.outputs.base import Output
+from llm_interactive.outputs.base import Data, Output
 from llm_interactive.outputs.boxes import Boxes
 from llm_interactive.outputs.choices import Choices, Taxonomy
 from llm_interactive.outputs.per_item import PerItem
 from llm_interactive.outputs.ranking import Pairwise, Ranker
 from llm_interactive.outputs.relations import Relations
 from llm_interactive.outputs.scalars import DateTime, Number, Rating
-from llm_interactive.outputs.spans import Spans
+from llm_interactive.outputs.spans import Spans, label_options
 from llm_interactive.outputs.textarea import TextArea
 
 _OF_THE_TASK: Mapping[str, Callable[[ControlTag], Output]] = {
@@ -65,12 +65,27 @@ def outputs_of(spec: PromptSpec) -> tuple[tuple[Output, ...], Unfilled]:
     return tuple(outputs), tuple(unfilled)
 
 
+def has_options(output: Output, data: Data) -> bool:
+    """Whether an output has anything to choose from for a task.
+
+    Raises:
+        TaskDataError: labels or items that the task should bring are missing.
+    """
+    if isinstance(output, PerItem):
+        output = output.inner
+    if isinstance(output, Choices):
+        return bool(output.names(data))
+    if isinstance(output, Spans | Boxes):
+        return bool(label_options(output.control, data).names)
+    return not isinstance(output, Ranker) or bool(output.items(data).names)
+
+
 def _output(
     tag: ControlTag, per_region: Sequence[Output], rectangle: ControlTag | None, *, numbered: bool
 ) -> Output | None:
     """The output of a control that belongs to the task or makes regions; None if a model cannot fill it."""
     objects = {target.tag for target in tag.objects}
-    if tag.repeated:
+    if tag.repeated or _lacks_labels(tag):
         return None
     if tag.tag in _SPAN_TAGS and objects & set(_SPAN_TAGS[tag.tag]):
         return Spans(tag, per_region, numbered)
@@ -82,12 +97,19 @@ def _output(
     return PerItem(output) if tag.per_item else output
 
 
+def _lacks_labels(tag: ControlTag) -> bool:
+    needs = tag.tag in ("Choices", "Taxonomy") or tag.tag.endswith("Labels")
+    return needs and not tag.labels and not tag.attributes.get("value")
+
+
 def _same_object(tag: ControlTag, other: ControlTag) -> bool:
     return bool(set(tag.objects) & set(other.objects))
 
 
 def _reason(tag: ControlTag) -> str:
     objects = ", ".join(target.tag for target in tag.objects)
+    if _lacks_labels(tag):
+        return "it has no labels"
     if tag.repeated:
         return "it stands in a Repeater"
     if not tag.objects:

@@ -63,7 +63,12 @@ class Ranker:
 
     depends_on_task = True
 
-    def _items(self, data: Data) -> Options:
+    def items(self, data: Data) -> Options:
+        """The List's items by id.
+
+        Raises:
+            TaskDataError: the task does not bring them.
+        """
         items = object_value(self.control.objects[0].value, data)
         if not isinstance(items, list) or not all(isinstance(item, Mapping) and "id" in item for item in items):
             raise TaskDataError(f"{self.control.objects[0].value} is not a list of items with ids.")
@@ -74,7 +79,7 @@ class Ranker:
 
     def schema(self, data: Data) -> Schema:
         """An array of ids, with Buckets one for each."""
-        ids: Schema = {"type": "array", "items": self._items(data).schema(null=False)}
+        ids: Schema = {"type": "array", "items": self.items(data).schema(null=False)}
         if not self.control.labels:
             return ids
         buckets = {bucket.name: ids for bucket in self.control.labels}
@@ -82,15 +87,16 @@ class Ranker:
 
     def guide(self, data: Data) -> str:
         """The buckets and the ids."""
-        listed = self._items(data).listed()
+        listed = self.items(data).listed()
         if not self.control.labels:
             return f"list of all these ids, the best first: {listed}; or []"
         buckets = Options(Option(bucket.name, (bucket.name,), bucket.hint) for bucket in self.control.labels).listed()
-        return f"object with a list of ids for each of {buckets}; each id in one of them or in none: {listed}"
+        other = "" if any(bucket.is_default for bucket in self.control.labels) else " or in none"
+        return f"object with a list of ids for each of {buckets}; each id in one of them{other}: {listed}"
 
     def check(self, value: Any, data: Data) -> Checked:
         """The ids, each once; an order is filled up with the missing ones as the task has them."""
-        items = self._items(data)
+        items = self.items(data)
         if not self.control.labels:
             ids = self._known(value, items, set())
             missing = [id for id in items.names if id not in ids] if ids else []
@@ -101,6 +107,10 @@ class Ranker:
         buckets = {}
         for bucket in self.control.labels:
             buckets[bucket.name] = self._known(given.get(bucket.name, given.get(bucket.hint)), items, taken)
+        rest = next((bucket.name for bucket in self.control.labels if bucket.is_default), None)
+        if rest and taken:
+            # Beside a default bucket the page shows only the items that the result names.
+            buckets[rest] += [id for id in items.names if id not in taken]
         whole = value is None or sum(len(ids) for ids in given.values() if isinstance(ids, list)) == len(taken)
         fault = None if whole and (value is None or given) else f"must hold each of {items.listed(50)} at most once"
         return Checked(buckets if taken else {}, fault)

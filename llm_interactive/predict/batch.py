@@ -122,7 +122,8 @@ class BatchRun:
             except BackendError:
                 continue  # another task may do; the batch will tell what is wrong with this one
             else:
-                images.learn(model, sees=True)
+                if prepared.request.has_images:
+                    images.learn(model, sees=True)
             return
 
     def _prepare(self, task: Task) -> dict[str, PreparedTask]:

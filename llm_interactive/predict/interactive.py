@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llm_interactive.deadline import Deadline
-from llm_interactive.errors import BackendError, NoImagesError
+from llm_interactive.errors import BackendError, NoImagesError, PromptError
 from llm_interactive.labeling.tags import Region
 from llm_interactive.llm.client import Reply
 from llm_interactive.outputs.form import Form
 from llm_interactive.predict.manual_edits import answered_by_prediction, has_outcome, is_only_an_edit
 from llm_interactive.predict.predictions import Prediction, error_region, prediction, suggestions
 from llm_interactive.predict.prepare import PreparedTask, Task, id_of, prepare
-from llm_interactive.predict.project import Project
+from llm_interactive.predict.project import NO_PROMPT, Project
 from llm_interactive.predict.sent_relations import new_only
 from llm_interactive.prompts.current import prompt_in, written_in
 from llm_interactive.services import Services
@@ -40,7 +40,6 @@ class Interactive:
         `regions` are those that the request carries: the prompt, or whatever else was changed.
 
         Raises:
-            PromptError: no prompt holds for the task.
             BackendError: the prompt failed, and the labeling config has no field to show that in.
         """
         project = self._project
@@ -50,7 +49,9 @@ class Interactive:
             # After Submit the page asks with nothing on it, several times; an answer would replace what was submitted.
             prompts = {}
         else:
-            prompts = project.own_prompts(self._task)
+            prompts = {form.name: project.own_prompt(self._task, form) for form in project.forms}
+            # Those that have a prompt; without any, the first one says so.
+            prompts = {name: text for name, text in prompts.items() if text} or {project.forms[0].name: None}
         version = project.version_with(prompts)
         result: list[Region] = []
         for form in project.forms:
@@ -58,31 +59,34 @@ class Interactive:
                 result += self._fill(form, prompts[form.name], version, typed=bool(regions))
         return prediction(result, version)
 
-    def _pressed(self, regions: Sequence[Any]) -> dict[str, str]:
-        """The prompts that the annotator asks with, by the field's name."""
-        found: dict[str, str] = {}
+    def _pressed(self, regions: Sequence[Any]) -> dict[str, str | None]:
+        """The prompts that the annotator asks with, by the field's name; None where there is none to be had."""
+        found: dict[str, str | None] = {}
+        names = {region.get("from_name") for region in regions if isinstance(region, Mapping)}
         for form in self._project.forms:
-            prompt = prompt_in(regions, form.spec.prompt)
-            if prompt is None:
+            if form.name not in names:
                 continue
+            prompt = prompt_in(regions, form.spec.prompt) or self._project.own_prompt(self._task, form)
             last = self._last_answer(form) or answered_by_prediction(self._task, form)
-            if is_only_an_edit(prompt, written_in(regions, form.texts), last):
+            if prompt and is_only_an_edit(prompt, written_in(regions, form.texts), last):
                 continue
             # The request carries all prompts of the page: of several, those that did not change were not pressed.
-            if len(self._project.forms) == 1 or last is None or last.prompt != fingerprint(prompt):
+            if len(self._project.forms) == 1 or not last or (prompt and last.prompt != fingerprint(prompt)):
                 found[form.name] = prompt
         return found
 
     def _last_answer(self, form: Form) -> Answered | None:
         return self._answered.get(self._project.answered_key(id_of(self._task), form))
 
-    def _fill(self, form: Form, prompt: str, version: str, *, typed: bool) -> list[Region]:
+    def _fill(self, form: Form, prompt: str | None, version: str, *, typed: bool) -> list[Region]:
         """The regions of one prompt, or its failure in the response field.
 
         A prompt that was `typed` becomes the project's once it has given a reply.
         """
         origin = self._project.origin(version)
         try:
+            if not prompt:
+                raise PromptError(NO_PROMPT)
             prepared, reply = self._ask(form, prompt, version)
         except BackendError as error:
             self._services.metrics.tasks(self._project.origin(self._project.version), "interactive", failed=1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 from llm_interactive.errors import PromptError
@@ -28,15 +27,19 @@ class Predictor:
         self._services = services
         self._id = project_id
         self._config = labeling_config
+        self._project: Project | None = None
 
-    @cached_property
+    @property
     def project(self) -> Project:
         """The project as it is known now.
 
         Raises:
             LabelingConfigError: the config lacks a prompt field, or anything that a model can fill.
         """
-        return Project.of(self._id, self._config, self._services.settings, self._services.store.project(self._id))
+        if self._project is None:
+            stored = self._services.store.project(self._id)
+            self._project = Project.of(self._id, self._config, self._services.settings, stored)
+        return self._project
 
     def require_usable(self) -> None:
         """Check that the labeling config can be used.
@@ -58,7 +61,7 @@ class Predictor:
         params = ProjectParams.parse(extra_params).model_dump(exclude_none=True)
         if params != project.stored.params:
             self._services.store.save_params(self._id, params)
-            project = project.with_params(params, self._services.settings)
+            project = self._project = project.with_params(params, self._services.settings)
         self._services.settings.require_access()
         self._services.store.save_version(self._id, project.version)
         log.info("Project %s: %s", self._id, project.summary)

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llm_interactive.labeling.contents import addresses_of
+from llm_interactive.labeling.contents import addresses_of, pictures_in
+from llm_interactive.labeling.fields import object_value
 from llm_interactive.labeling.tags import Region
 from llm_interactive.llm.client import ChatRequest, Reply
 from llm_interactive.media.image_input import ImageInput
+from llm_interactive.outputs.base import region_id
 from llm_interactive.outputs.form import Form
 from llm_interactive.prompts.messages import Prompt, build_messages
 from llm_interactive.settings import ChatOptions
@@ -29,16 +31,21 @@ class PreparedTask:
     prompt: str
     request: ChatRequest
 
-    def faults(self, text: str) -> str:
-        """What is wrong with a reply for the schema, in words for the model; empty where nothing is."""
+    def faults(self, text: str) -> tuple[str, ...]:
+        """What of a reply does not fit the schema, in words for the model."""
         if self.request.schema is None:
-            return ""
-        return "; ".join(self.form.read(text, self.data).faults)
+            return ()
+        return self.form.read(text, self.data).faults
 
     def regions(self, reply: Reply) -> list[Region]:
         """The regions that the reply makes, those of the outputs and of the prompt field."""
-        found = self.form.regions(reply.texts, self.data, cut=reply.cut)
-        return [*found, self.form.prompt_region(self.prompt)]
+        found = [*self.form.regions(reply.texts, self.data, cut=reply.cut), self.form.prompt_region(self.prompt)]
+        return [_of_task(self.task, region) for region in found]
+
+
+def _of_task(task: str, region: Region) -> Region:
+    """`region` with ids that no other task's regions have."""
+    return {**region, **{name: region_id(task, region[name]) for name in ("id", "from_id", "to_id") if name in region}}
 
 
 def prepare(task: Task, prompt: str, form: Form, options: ChatOptions, images: ImageInput) -> PreparedTask:
@@ -50,11 +57,10 @@ def prepare(task: Task, prompt: str, form: Form, options: ChatOptions, images: I
         SetupError: an image's text is needed and the OCR extra is not installed.
     """
     data = data_of(task)
-    seen = {
-        tag.name: images.content(addresses_of(tag, data), id_of(task), options.model)
-        for tag in form.spec.objects
-        if tag.tag in ("Image", "Pdf")
-    }
+    addresses = {tag.name: addresses_of(tag, data) for tag in form.spec.objects if tag.tag in ("Image", "Pdf")}
+    for name, field in form.picture_fields.items():
+        addresses[name] = pictures_in(object_value(field, data))
+    seen = {name: images.content(found, id_of(task), options.model) for name, found in addresses.items() if found}
     structured = options.structured_output and not form.is_plain
     asked = Prompt(prompt, form.guide(data) if structured else "", form.labels(data))
     request = ChatRequest(

@@ -17,7 +17,7 @@ from llm_interactive.prompts.current import prompt_of_task
 from llm_interactive.settings import ChatOptions, ProjectParams, Settings
 from llm_interactive.store.store import StoredProject
 
-_NO_PROMPT = "There is no prompt yet. Type one into a task's prompt field and press Shift+Enter, or set DEFAULT_PROMPT."
+NO_PROMPT = "There is no prompt yet. Type one into a task's prompt field and press Shift+Enter, or set DEFAULT_PROMPT."
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Project:
         """Name of what a batch's predictions are made by, now."""
         return self.version_with({})
 
-    def version_with(self, prompts: Mapping[str, str]) -> str:
+    def version_with(self, prompts: Mapping[str, str | None]) -> str:
         """The version that other `prompts` make, by the prompt field's name."""
         current = {form.name: self.prompt_of(form) for form in self.forms}
         return model_version({**current, **prompts}, self.forms, self.options)
@@ -63,25 +63,15 @@ class Project:
         Raises:
             PromptError: there is none.
         """
-        return self._prompts(
-            {form.name: self.stored.prompt(form.name) or prompt_of_task(task, form.spec.prompt) for form in self.forms}
-        )
-
-    def own_prompts(self, task: Task) -> dict[str, str]:
-        """The prompts for an annotator who opens a task: the task's own first.
-
-        Raises:
-            PromptError: there is none.
-        """
-        return self._prompts(
-            {form.name: prompt_of_task(task, form.spec.prompt) or self.stored.prompt(form.name) for form in self.forms}
-        )
-
-    def _prompts(self, found: Mapping[str, str | None]) -> dict[str, str]:
-        prompts = {name: text for name, own in found.items() if (text := own or self.options.default_prompt)}
+        found = {form.name: self.stored.prompt(form.name) or self.own_prompt(task, form) for form in self.forms}
+        prompts = {name: text for name, text in found.items() if text}
         if not prompts:
-            raise PromptError(_NO_PROMPT)
+            raise PromptError(NO_PROMPT)
         return prompts
+
+    def own_prompt(self, task: Task, form: Form) -> str | None:
+        """The prompt for an annotator who opens a task: the task's own first."""
+        return prompt_of_task(task, form.spec.prompt) or self.prompt_of(form)
 
     def with_params(self, params: Mapping[str, Any], settings: Settings) -> Project:
         """The same project after it chose other params in Label Studio's connection form."""

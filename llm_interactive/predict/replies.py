@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -128,7 +128,9 @@ class Replies:
         self._store.save_reply(key, reply, wait=wait)
         return reply
 
-    def _repaired(self, prepared: PreparedTask, reply: Reply, faults: str, origin: Origin, deadline: Deadline) -> Reply:
+    def _repaired(
+        self, prepared: PreparedTask, reply: Reply, faults: Sequence[str], origin: Origin, deadline: Deadline
+    ) -> Reply:
         """`reply` with its first text asked for once more, if that one fits better."""
         try:
             again = self._timed(_repair_request(prepared.request, reply.texts[0], faults), origin, deadline)
@@ -152,7 +154,7 @@ class Replies:
         return reply
 
 
-def _repair_request(request: ChatRequest, text: str, faults: str) -> ChatRequest:
-    wish = f"That does not fit: {faults}. Reply again, with nothing but one JSON object."
+def _repair_request(request: ChatRequest, text: str, faults: Sequence[str]) -> ChatRequest:
+    wish = f"That does not fit: {'; '.join(faults)}. Reply again, with nothing but one JSON object."
     turns: Any = [{"role": "assistant", "content": text}, {"role": "user", "content": wish}]
     return replace(request, messages=[*request.messages, *turns], num_responses=1)

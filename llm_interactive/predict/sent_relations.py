@@ -10,6 +10,7 @@ from typing import Any
 
 from llm_interactive.labeling.tags import Region
 from llm_interactive.predict.prepare import Task, id_of
+from llm_interactive.prompts.current import work_on
 
 _UNSAVED_SECONDS = 30.0
 """The page saves its draft every five seconds; until then only we know what it was sent."""
@@ -40,8 +41,6 @@ def new_only(regions: Sequence[Region], project: str, task: Task) -> list[Region
 
 
 def _drafted(task: Task) -> set[tuple[Any, Any]]:
-    drafts = [draft for draft in task.get("drafts") or [] if isinstance(draft, Mapping)]
-    newest = max(drafts, key=lambda draft: str(draft.get("updated_at") or draft.get("created_at") or ""), default={})
-    result = newest.get("result")
-    relations = [entry for entry in (result if isinstance(result, list) else []) if isinstance(entry, Mapping)]
+    drafts = work_on({"drafts": task.get("drafts")})
+    relations = [entry for entry in drafts[0]["result"] if isinstance(entry, Mapping)] if drafts else []
     return {(entry.get("from_id"), entry.get("to_id")) for entry in relations if entry.get("type") == "relation"}

@@ -63,7 +63,7 @@ def build_messages(
             history = [_message(turn.role.lower(), turn.text) for turn in chat]
             template = "{prompt}" if named else template
             named = set()
-    elif parts and len(objects) == 1:
+    elif parts and [tag.tag in ("Image", "Pdf") for tag in objects] == [True]:
         template = "{prompt}" if template == SPEC_TEMPLATE else template
     contents = _Contents(objects, data, images)
     fields.update({name: contents.of(names[name]) for name in named})
@@ -109,16 +109,16 @@ class _Contents:
                 raise TaskDataError(f"The task's {objects[0].value} is empty.")
             return text
         texts = [(self._headings[tag], self._text(tag)) for tag in objects]
-        blocks = [f"{heading.rstrip(':')}:\n{text}" for heading, text in texts if text.strip()]
+        blocks = [f"{heading.strip().rstrip(': ')}:\n{text}" for heading, text in texts if text.strip()]
         if not blocks:
             raise TaskDataError("All of the task's content is empty.")
         return "\n\n".join(blocks)
 
     def _text(self, tag: ObjectTag) -> str:
         image = self._images.get(tag.name)
-        if image is None:
-            return text_of(tag, self._data)
-        return image.text or _SEE_IMAGE
+        if tag.tag in ("Image", "Pdf") and image:
+            return image.text or _SEE_IMAGE
+        return "\n\n".join(filter(None, [text_of(tag, self._data), image.text if image else ""]))
 
 
 def _chat(objects: Sequence[ObjectTag], data: Mapping[str, Any]) -> list[Turn] | None:
