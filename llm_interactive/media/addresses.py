@@ -34,14 +34,14 @@ class Address:
     target: str
 
     @classmethod
-    def parse(cls, text: str) -> Address:
-        """The parts of `text`; a fragment is dropped.
+    def parse(cls, text: str, base: str = "") -> Address:
+        """The parts of `text`, which may be relative to the address `base`; a fragment is dropped.
 
         Raises:
             TaskDataError: another scheme than http(s), a user name in it, or no host.
         """
         try:
-            parts = urlsplit(text.strip())
+            parts = urlsplit(urljoin(base, text.strip()))
             scheme, host, port = parts.scheme, _host(parts.hostname or ""), parts.port
         except ValueError:
             raise TaskDataError("The address of the task's file cannot be read.") from None
@@ -85,10 +85,7 @@ class Address:
         Raises:
             TaskDataError: as `parse`.
         """
-        try:
-            return Address.parse(urljoin(str(self), location))
-        except ValueError:
-            raise TaskDataError("The task's file is redirected to an address that cannot be read.") from None
+        return Address.parse(location, str(self))
 
 
 class Places:
@@ -99,14 +96,13 @@ class Places:
 
     def __init__(self, label_studio: Address | None, media_hosts: Sequence[str] = ()) -> None:
         self._own = label_studio
-        entries = [entry.strip().lower().removeprefix("https://").removeprefix("http://") for entry in media_hosts]
-        entries = [entry.rstrip("/") for entry in entries]
-        self._named = frozenset(entry for entry in entries if not entry.startswith("*."))
+        entries = {re.sub(r"^\s*https?://|[/\s]+$", "", entry.lower()) for entry in media_hosts}
         self._below = tuple(entry[1:] for entry in entries if entry.startswith("*."))
+        self._named = entries
 
     def are_named(self, address: Address) -> bool:
         """Whether the operator named this very host: then it may be on the private network."""
-        return self.own(address) or address.place in self._named or f"{address.place}:{address.port}" in self._named
+        return self.own(address) or not self._named.isdisjoint((address.place, f"{address.place}:{address.port}"))
 
     def hold(self, address: Address) -> bool:
         """Whether bytes may be fetched from `address`."""
@@ -122,12 +118,11 @@ class Places:
         A host that only a wildcard lists is public or nothing. No name leads to where clouds keep their machines'
         credentials, which is at link-local addresses and a few others.
         """
-        if ip == address.host:
-            return self.are_named(address) or (self.hold(address) and is_public(ip))
+        if not self.are_named(address):
+            return is_public(ip)
         reached = _reached(ip)
-        if reached.is_link_local or reached.is_multicast or reached.is_unspecified or reached in _CREDENTIALS:
-            return False
-        return self.are_named(address) or is_public(ip)
+        forbidden = reached.is_link_local or reached.is_multicast or reached.is_unspecified or reached in _CREDENTIALS
+        return ip == address.host or not forbidden
 
 
 def is_public(ip: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -24,7 +24,7 @@ class Proxy:
     @classmethod
     def from_environment(cls) -> Proxy | None:
         """The proxy that HTTPS_PROXY, else ALL_PROXY names; None where there is none, or one of another kind."""
-        found: Mapping[str, str] = urllib.request.getproxies_environment()
+        found = urllib.request.getproxies_environment()
         text = found.get("https") or found.get("all")
         if not text:
             return None
@@ -42,12 +42,7 @@ class Proxy:
         Only https: the proxy resolves the host once more, and then its certificate says who answers. Nor what is on
         the own network, which the proxy is not for.
         """
-        return address.scheme == "https" and all(map(is_public, ips)) and not self._is_not_for(address)
-
-    def _is_not_for(self, address: Address) -> bool:
-        for entry in self.not_for.lower().split(","):
-            name = entry.strip().removeprefix("*").removeprefix(".")
-            below = address.host == name or address.host.endswith(f".{name}")
-            if entry.strip() == "*" or (name and (below or name == f"{address.host}:{address.port}")):
-                return True
-        return False
+        not_for = {"no": self.not_for.replace("*.", ".").strip()}
+        is_bypassed = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined] # of every system
+        bypassed = is_bypassed(f"{address.host}:{address.port}", not_for)
+        return address.scheme == "https" and all(map(is_public, ips)) and not bypassed
