@@ -9,12 +9,17 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from llm_interactive.deadline import NEVER, Deadline
 from llm_interactive.errors import TaskDataError
 from llm_interactive.media.addresses import Address
 from llm_interactive.media.download import Downloader
+from llm_interactive.media.waiting import held
 
 _RENEW_BEFORE = 30.0
 """Seconds before its end at which what a token was exchanged for is not used any more."""
+
+_RETRY_AFTER = 10.0
+"""Seconds for which a failed exchange is not tried again: who wants a file is told at once."""
 
 
 class AccessToken:
@@ -27,28 +32,29 @@ class AccessToken:
         self._key = (key or "").strip()
         self._label_studio = label_studio
         self._downloader = downloader
-        self._lock = threading.Lock()
         self._type = _claims(self._key).get("token_type", "legacy")
+        self._lock = threading.Lock()  # held while the token is exchanged; guards what follows
         self._access = self._key if self._type == "access" else ""
+        self._failure = ""
+        self._retry = Deadline(0)
 
-    def current(self) -> str | None:
-        """The header's value, exchanged anew when the last one is about to expire; None without a key."""
-        if not self._key:
+    def header(self, deadline: Deadline = NEVER, *, rejected: str | None = None) -> str | None:
+        """The header's value, exchanged anew when the last one is about to expire; None without a key.
+
+        After `rejected` was: a new value, None when there can be none.
+
+        Raises:
+            TaskDataError: it cannot be exchanged, or could not a moment ago.
+            DeadlineError: the exchange lasts beyond `deadline`.
+        """
+        if not self._key or (rejected and self._type != "refresh"):
             return None
         if self._type == "legacy":
             return f"Token {self._key}"
-        with self._lock:
-            if self._type == "refresh" and _expires(self._access) < time.time() + _RENEW_BEFORE:
-                self._access = self._exchanged()
-            return f"Bearer {self._access}"
-
-    def instead_of(self, rejected: str) -> str | None:
-        """A new value after `rejected` was; None when there can be none."""
-        if self._type != "refresh":
-            return None
-        with self._lock:
-            if rejected == f"Bearer {self._access}":
-                self._access = self._exchanged()
+        with held(self._lock, deadline):
+            expires = self._type == "refresh" and _expires(self._access) < time.time() + _RENEW_BEFORE
+            if expires or rejected == f"Bearer {self._access}":
+                self._exchange(deadline)
             return f"Bearer {self._access}"
 
     def rejection(self, status: int) -> str:
@@ -69,11 +75,20 @@ class AccessToken:
             "of another Label Studio."
         )
 
-    def _exchanged(self) -> str:
+    def _exchange(self, deadline: Deadline) -> None:
+        if self._failure and self._retry.left > 0:
+            raise TaskDataError(self._failure)
+        try:
+            self._access = self._exchanged(deadline)
+        except TaskDataError as error:
+            self._failure, self._retry = error.message, Deadline.after(_RETRY_AFTER)
+            raise
+
+    def _exchanged(self, deadline: Deadline) -> str:
         assert self._label_studio is not None
         target = self._label_studio.joined(f"{self._label_studio.path.rstrip('/')}/api/token/refresh/")
         body = json.dumps({"refresh": self._key}).encode()
-        answer = self._downloader.post(target, body, {"Content-Type": "application/json"})
+        answer = self._downloader.post(target, body, {"Content-Type": "application/json"}, deadline)
         if answer.status == 401:
             raise TaskDataError(self.rejection(401))
         try:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from openai.types.chat import ChatCompletionContentPartImageParam
 
+from llm_interactive.deadline import NEVER, Deadline
 from llm_interactive.errors import TaskDataError
 from llm_interactive.media.addresses import is_public_https
 from llm_interactive.media.ocr import Reader
@@ -22,6 +23,9 @@ from llm_interactive.settings import Settings
 ImagePart = ChatCompletionContentPartImageParam
 
 _PREPARED_AT_ONCE = 8
+
+_NOT_TAKEN = (".pdf", ".tif", ".tiff", ".bmp")
+"""Files that no provider takes as images: they are brought to it as pictures of their pages."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +59,18 @@ class ImageInput:
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(_PREPARED_AT_ONCE, thread_name_prefix="images")
 
-    def content(self, addresses: Sequence[str], task_id: str, model: str) -> ImageContent:
-        """The images at `addresses`, in order, for `model`.
+    def content(self, addresses: Sequence[str], task_id: str, model: str, deadline: Deadline = NEVER) -> ImageContent:
+        """The images at `addresses`, and the pages of PDFs, in order, for `model`.
 
         Raises:
             TaskDataError: an image may not be fetched, cannot be, or holds no text to read.
+            DeadlineError: they are not there by `deadline`.
             SetupError: reading text needs the OCR extra, and it is not installed.
         """
         if self.sends_images(model):
-            return ImageContent(parts=tuple(part for address in addresses for part in self._parts(address, task_id)))
-        text = "\n\n".join(filter(None, (self._images.text(address, task_id) for address in addresses)))
+            parts = (part for address in addresses for part in self._parts(address, task_id, deadline))
+            return ImageContent(parts=tuple(parts))
+        text = "\n\n".join(filter(None, (self._images.text(address, task_id, deadline) for address in addresses)))
         if not text.strip():
             raise TaskDataError("No text could be read in the task's image, and the model takes no images.")
         return ImageContent(text=text)
@@ -90,11 +96,12 @@ class ImageInput:
         """Drop what is not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _parts(self, address: str, task_id: str) -> list[ImagePart]:
+    def _parts(self, address: str, task_id: str, deadline: Deadline) -> list[ImagePart]:
         # Models on the operator's own network may have no way out; a hosted one fetches a public image by itself.
-        if self._hosted and is_public_https(address) and not self._source.serves(address):
+        handed_on = self._hosted and is_public_https(address) and not self._source.serves(address)
+        if handed_on and not urlsplit(address).path.lower().endswith(_NOT_TAKEN):
             return [_part(address, self._detail)]
-        return [_part(picture.data_uri, self._detail) for picture in self._images.pictures(address, task_id)]
+        return [_part(picture.data_uri, self._detail) for picture in self._images.pictures(address, task_id, deadline)]
 
 
 def _part(url: str, detail: Literal["auto", "low", "high"]) -> ImagePart:

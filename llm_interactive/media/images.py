@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Generator
+import re
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from llm_interactive.errors import BackendError, TaskDataError
+from llm_interactive.deadline import NEVER, Deadline
+from llm_interactive.errors import BackendError, DeadlineError, TaskDataError
 from llm_interactive.media import pdf
+from llm_interactive.media.waiting import LATE, seconds
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,6 +34,12 @@ _MEGAPIXELS = 89
 
 _WEBP_MEGAPIXELS = 40
 """The library behind WebP needs several times as much."""
+
+_SCANS, _SCAN_PIXELS = 100, 2 * 10**9
+"""Scans of a JPEG, and the pixels that all of them go through: one of a dozen bytes goes through all there are."""
+
+_MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")
+"""A JPEG's marker with a length, or its end; zero, one and restarts stand for themselves."""
 
 _STRIP = 4 * 10**6
 """Pixels of a large image that are converted and shrunk at a time."""
@@ -52,20 +62,33 @@ class Picture:
         return f"data:{self.mime};base64,{base64.b64encode(self.data).decode()}"
 
 
-def normalise(data: bytes, *, longer_side: int = LONGER_SIDE, max_pages: int = MAX_PAGES) -> list[Picture]:
+def normalise(
+    data: bytes, *, longer_side: int = LONGER_SIDE, max_pages: int = MAX_PAGES, deadline: Deadline = NEVER
+) -> list[Picture]:
     """The pictures in an image file: one, or one for each page of a TIFF or PDF; of an animation the first frame.
 
     What the file is follows from its bytes.
 
     Raises:
         TaskDataError: the file is something else, damaged, or too large when decoded; says what was found.
+        DeadlineError: its pages are not all there by `deadline`.
         SetupError: it is a PDF, and the extra that reads these is not installed.
     """
-    pages = (pdf.pages if _is_pdf(data) else _frames)(data, longer_side, max_pages)
+    if _is_pdf(data):
+        pages = pdf.pages(data, longer_side, max_pages, min(pdf.SECONDS, seconds(deadline)))
+    else:
+        pages = _frames(data, longer_side, max_pages)
+    pictures = []
     try:
         with closing(pages):
-            return [_encoded(_shrunk(page, longer_side)) for page in pages]
+            for page in pages:
+                if deadline.left <= 0:
+                    raise DeadlineError(LATE)
+                pictures.append(_encoded(_shrunk(page, longer_side)))
+            return pictures
     except BackendError:
+        if deadline.left <= 0:  # then a PDF was given no more time
+            raise DeadlineError(LATE) from None
         raise
     except Exception:  # a broken file leads its decoder to anything
         raise TaskDataError(f"The task's file is damaged: it begins like {_found(data)}.") from None
@@ -82,6 +105,8 @@ def _frames(data: bytes, longer_side: int, max_pages: int) -> Generator[Image, N
             image.seek(number)
             if image.width * image.height > most * 10**6:
                 raise _too_large(most)
+            if image.format in ("JPEG", "MPO"):
+                _check_scans(data, image.width * image.height)
             # JPEG's own way of being decoded smaller; other formats do nothing here.
             image.draft(None, (longer_side, longer_side))
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
@@ -94,6 +119,22 @@ def _frames(data: bytes, longer_side: int, max_pages: int) -> Generator[Image, N
 
 def _too_large(megapixels: int) -> TaskDataError:
     return TaskDataError(f"The task's image has more than {megapixels} megapixels.")
+
+
+def _check_scans(data: bytes, pixels: int) -> None:
+    most = min(_SCANS, _SCAN_PIXELS // pixels)
+    if next(islice(_scans(data), most, None), None):
+        raise TaskDataError(f"The task's JPEG has more than {most} scans, which take too long to decode.")
+
+
+def _scans(data: bytes) -> Iterator[re.Match[bytes]]:
+    """Where the scans of a JPEG begin. What stands in other segments, or behind its end, is none."""
+    found = _MARKER.search(data, 2)
+    while found and found[1] != b"\xd9":
+        if found[1] == b"\xda":
+            yield found
+        length = int.from_bytes(data[found.end() : found.end() + 2])
+        found = _MARKER.search(data, found.end() + length)
 
 
 def _count_pages(image: Image, most: int) -> int:

@@ -13,8 +13,10 @@ from io import BytesIO
 from statistics import fmean, median
 from typing import Any
 
+from llm_interactive.deadline import NEVER, Deadline
 from llm_interactive.errors import SetupError, TaskDataError
 from llm_interactive.media.images import Picture
+from llm_interactive.media.waiting import held
 
 log = logging.getLogger(__name__)
 
@@ -57,19 +59,20 @@ class Reader:
         self._lock = threading.Lock()
         self._engine: Any = None
 
-    def text(self, picture: Picture) -> str:
+    def text(self, picture: Picture, deadline: Deadline = NEVER) -> str:
         """The text in reading order, a line of the picture being a line of text; empty where there is none.
 
         Raises:
             SetupError: the extra is not installed.
             TaskDataError: the engine failed on this picture.
+            DeadlineError: others are read until `deadline`.
         """
         engine = self._loaded()
         if min(picture.width, picture.height) < _LEAST_SIDE:
             return ""
         from PIL import Image
 
-        with self._slots:
+        with held(self._slots, deadline):
             try:
                 with Image.open(BytesIO(picture.data)) as image:
                     found = engine(image)

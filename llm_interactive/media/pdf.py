@@ -6,6 +6,7 @@ end of its process ends that. So this file is a script too, which needs nothing 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _DPI = 300
-_SECONDS = 20
+SECONDS = 20
 _MEMORY = 1536 * 1024 * 1024
+_ENVIRONMENT = ("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH")
+"""What finds Python and the library. The rest is not handed on: it holds keys."""
 _CANNOT_BE_OPENED, _TOO_MANY_PAGES = 3, 4
 
 
-def pages(data: bytes, longer_side: int, max_pages: int, seconds: float = _SECONDS) -> Generator[Image, None, None]:
+def pages(data: bytes, longer_side: int, max_pages: int, seconds: float = SECONDS) -> Generator[Image, None, None]:
     """The pages of the PDF `data`, upright, at most `longer_side` pixels long.
 
     Raises:
@@ -38,7 +41,11 @@ def pages(data: bytes, longer_side: int, max_pages: int, seconds: float = _SECON
     # -P: beside this file are modules that could be taken for others.
     command = [sys.executable, "-P", __file__, str(longer_side), str(max_pages)]
     drawing = subprocess.Popen(  # noqa: S603 - this very file
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
     )
     end = threading.Timer(seconds, drawing.kill)
     end.daemon = True
@@ -81,7 +88,7 @@ def _draw(longer_side: int, max_pages: int) -> int:
 
     import pypdfium2  # type: ignore[import-untyped,unused-ignore]
 
-    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     pdfium: Any = pypdfium2
     try:

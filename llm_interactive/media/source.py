@@ -6,10 +6,10 @@ import base64
 import binascii
 import hashlib
 import re
-import ssl
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote_to_bytes
 
+from llm_interactive.deadline import NEVER, Deadline
 from llm_interactive.errors import TaskDataError
 from llm_interactive.media.access_token import AccessToken
 from llm_interactive.media.addresses import Address, Places, plain_path
@@ -48,22 +48,15 @@ class MediaSource:
         max_image_mb: float = 20,
         timeout: float = 20,
         resolve: Resolve = resolve,
-        ssl_context: ssl.SSLContext | None = None,
         proxy: Proxy | None = None,
     ) -> None:
         self._base = Address.parse(label_studio_url) if label_studio_url else None
         self._prefix = self._base.path.rstrip("/") if self._base else ""
-        self._downloader = Downloader(
-            Places(self._base, media_hosts),
-            max_mb=max_image_mb,
-            timeout=timeout,
-            resolve=resolve,
-            ssl_context=ssl_context,
-            proxy=proxy,
-        )
+        places = Places(self._base, media_hosts)
+        self._downloader = Downloader(places, max_mb=max_image_mb, timeout=timeout, resolve=resolve, proxy=proxy)
         self._token = AccessToken(label_studio_api_key, self._base, self._downloader)
 
-    def fetch(self, address: str, task_id: str | None = None) -> bytes:
+    def fetch(self, address: str, task_id: str | None = None, deadline: Deadline = NEVER) -> bytes:
         """The bytes of a task's file; `address` as it stands in the task's data.
 
         `data:` URIs, http(s) addresses, paths of Label Studio (`/data/…`), and `s3://`, `gs://` and `azure-blob://`
@@ -71,15 +64,16 @@ class MediaSource:
 
         Raises:
             TaskDataError: the file may not be fetched or cannot be; the message says what to change.
+            DeadlineError: it is not there by `deadline`.
         """
         address = storable(address).strip()
         if address[:5].lower() == "data:":
             return _data_uri(address, self._downloader.max_bytes)
         target = self._target(address, task_id)
-        token = self._token.current() if self._is_own_file(target) else None
-        answer = self._get(target, token)
-        if answer.status == 401 and token and (renewed := self._token.instead_of(token)):
-            answer = self._get(target, renewed)
+        token = self._token.header(deadline) if self._is_own_file(target) else None
+        answer = self._get(target, token, deadline)
+        if answer.status == 401 and token and (renewed := self._token.header(deadline, rejected=token)):
+            answer = self._get(target, renewed, deadline)
         if answer.status != 200:
             raise TaskDataError(self._refusal(answer))
         if self._asks_to_log_in(answer):
@@ -104,11 +98,11 @@ class MediaSource:
         digest = hashlib.sha256(address.encode(errors="surrogatepass")).digest()
         return digest, task_id if _STORAGE.match(address.strip()) else None
 
-    def _get(self, target: Address, token: str | None) -> Answer:
+    def _get(self, target: Address, token: str | None, deadline: Deadline) -> Answer:
         def headers_for(hop: Address) -> Mapping[str, str]:
             return {"Authorization": token} if token and self._is_own_file(hop) else {}
 
-        return self._downloader.get(target, headers_for)
+        return self._downloader.get(target, headers_for, deadline)
 
     def _target(self, address: str, task_id: str | None) -> Address:
         """Where to ask for `address`."""

@@ -6,10 +6,12 @@ import hashlib
 import threading
 from collections.abc import Hashable
 
+from llm_interactive.deadline import NEVER, Deadline
+from llm_interactive.media.cache import Cache
 from llm_interactive.media.images import Picture, normalise
-from llm_interactive.media.memo import Memo
 from llm_interactive.media.ocr import Reader
 from llm_interactive.media.source import MediaSource
+from llm_interactive.media.waiting import held
 
 _MB = 1024 * 1024
 
@@ -33,35 +35,39 @@ class TaskImages:
         self._source = source
         self._reader = reader
         self._decoding = threading.BoundedSemaphore(decoded_at_once)
-        self._pictures: Memo[Hashable, tuple[Picture, ...]] = Memo(
+        self._pictures: Cache[Hashable, tuple[Picture, ...]] = Cache(
             cache_mb * _MB, seconds, lambda pictures: sum(len(picture.data) for picture in pictures)
         )
         # By what is in the picture: signed addresses of one file differ each time.
-        self._texts: Memo[bytes, str] = Memo(4 * _MB, seconds, lambda text: 4 * len(text) + 200)
+        self._texts: Cache[bytes, str] = Cache(4 * _MB, seconds, lambda text: 4 * len(text) + 200)
 
-    def pictures(self, address: str, task_id: str | None = None) -> tuple[Picture, ...]:
+    def pictures(self, address: str, task_id: str | None = None, deadline: Deadline = NEVER) -> tuple[Picture, ...]:
         """The pictures in a task's file: one, or one for each page.
 
         Raises:
             TaskDataError: as `MediaSource.fetch` and `images.normalise`.
+            DeadlineError: they are not there by `deadline`.
             SetupError: a PDF without the extra.
         """
-        return self._pictures.get(self._source.cache_key(address, task_id), lambda: self._made(address, task_id))
 
-    def text(self, address: str, task_id: str | None = None) -> str:
+        def made() -> tuple[Picture, ...]:
+            data = self._source.fetch(address, task_id, deadline)
+            with held(self._decoding, deadline):
+                return tuple(normalise(data, deadline=deadline))
+
+        return self._pictures.get(self._source.cache_key(address, task_id), made, deadline)
+
+    def text(self, address: str, task_id: str | None = None, deadline: Deadline = NEVER) -> str:
         """The text in a task's file, pages parted by an empty line; empty where there is none.
 
         Raises:
             TaskDataError: as `pictures`, or it could not be read.
+            DeadlineError: as `pictures`.
             SetupError: the OCR extra is not installed.
         """
-        pages = [self._text(picture) for picture in self.pictures(address, task_id)]
-        return "\n\n".join(page for page in pages if page)
 
-    def _made(self, address: str, task_id: str | None) -> tuple[Picture, ...]:
-        data = self._source.fetch(address, task_id)
-        with self._decoding:
-            return tuple(normalise(data))
+        def read(picture: Picture) -> str:
+            key = hashlib.sha256(picture.data).digest()
+            return self._texts.get(key, lambda: self._reader.text(picture, deadline), deadline)
 
-    def _text(self, picture: Picture) -> str:
-        return self._texts.get(hashlib.sha256(picture.data).digest(), lambda: self._reader.text(picture))
+        return "\n\n".join(filter(None, map(read, self.pictures(address, task_id, deadline))))

@@ -14,6 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
+from llm_interactive.deadline import Deadline
 from llm_interactive.errors import TaskDataError
 from llm_interactive.media import ocr
 from llm_interactive.media.image_input import ImageInput
@@ -144,6 +145,13 @@ def test_a_public_address_is_handed_on_to_a_hosted_model(tmp_path: Path) -> None
     inputs.close()
 
 
+def test_a_public_pdf_is_not_handed_on_as_if_it_were_an_image(tmp_path: Path) -> None:
+    inputs = ImageInput(Settings(openai_api_key=KEY, model_dir=tmp_path))
+    with pytest.raises(TaskDataError, match="MEDIA_HOSTS"):
+        inputs.content(["https://files.example.com/receipt.PDF?page=1"], "1", "gpt")
+    inputs.close()
+
+
 def test_a_public_address_is_the_tasks_error_for_a_model_on_the_own_network(client: FlaskClient, llm: FakeLLM) -> None:
     [entry] = results(client, batch([slip_task(address=PUBLIC)], ONE))
     assert "files.example.com" in entry["error"]
@@ -265,9 +273,9 @@ def test_one_image_in_fifty_tasks_is_fetched_and_read_once(
     read: list[Picture] = []
     by_engine = Reader.text
 
-    def counted(reader: Reader, picture: Picture) -> str:
+    def counted(reader: Reader, picture: Picture, deadline: Deadline) -> str:
         read.append(picture)
-        return by_engine(reader, picture)
+        return by_engine(reader, picture, deadline)
 
     monkeypatch.setattr(Reader, "text", counted)
     client = make_app(media_hosts=media.place, image_mode="ocr", default_prompt="Which shop?").test_client()

@@ -10,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from llm_interactive.errors import TaskDataError
+from llm_interactive.deadline import Deadline
+from llm_interactive.errors import DeadlineError, TaskDataError
+from llm_interactive.media import access_token
 from llm_interactive.media.source import MediaSource
 from tests.media_server import Answer, Asked, MediaServer, Resolver, redirect
 
@@ -180,3 +182,39 @@ def test_a_refusal_of_label_studio_says_what_to_change(
 def test_local_files_that_are_switched_off_are_said_so(label_studio: MediaServer) -> None:
     label_studio.serve("/data/local-files/?d=a.png", Answer(status=403))
     assert "LOCAL_FILES_SERVING_ENABLED" in refusal(source(label_studio.url, KEY), "/data/local-files/?d=a.png")
+
+
+def test_an_exchange_that_hangs_makes_nobody_wait_for_another(label_studio: MediaServer) -> None:
+    def hang(asked: Asked) -> Answer:
+        label_studio.stopping.wait(30)
+        return Answer()
+
+    label_studio.serve("/api/token/refresh/", hang)
+    files = MediaSource(label_studio.url, REFRESH, timeout=0.5, resolve=Resolver({}))
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        said = set(pool.map(lambda _: refusal(files, UPLOAD), range(16)))
+    assert said == {f'"{label_studio.place}" did not send the task\'s file in time.'}
+    assert time.monotonic() - began < 1.5
+    assert exchanges(label_studio) == 1
+
+
+def test_a_failed_exchange_is_tried_again_after_a_while(
+    label_studio: MediaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_token, "_RETRY_AFTER", 0.2)
+    exchanging(label_studio, Answer(status=500), jwt("access", "first"))
+    files = source(label_studio.url, REFRESH)
+    assert {refusal(files, UPLOAD) for _ in range(3)} == {
+        "Label Studio answered 500 when its access token was to be exchanged."
+    }
+    time.sleep(0.3)
+    assert files.fetch(UPLOAD) == FILE
+
+
+def test_the_end_of_one_annotators_time_is_no_failure_of_the_exchange(label_studio: MediaServer) -> None:
+    exchanging(label_studio, jwt("access", "first"))
+    files = source(label_studio.url, REFRESH)
+    with pytest.raises(DeadlineError):
+        files.fetch(UPLOAD, deadline=Deadline.after(-1))
+    assert files.fetch(UPLOAD) == FILE

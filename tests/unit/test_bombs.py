@@ -102,3 +102,23 @@ def test_an_image_that_says_it_is_a_pdf_is_an_image() -> None:
 def test_a_page_that_shows_an_image_only_to_those_who_look_for_one_is_a_page() -> None:
     with pytest.raises(TaskDataError, match="an HTML or XML page"):
         normalise(b"<html><!--" + as_file(Image.new("RGB", (5, 5))))
+
+
+def progressive(side: int, scans: int) -> bytes:
+    """A JPEG of `scans` scans, all but the first six of them some bytes that say nothing new."""
+    data = as_file(Image.new("L", (side, side), 128), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * (scans - 6) + data[-2:]
+
+
+@pytest.mark.parametrize(("side", "most"), [(8, 100), (9000, 24)])
+def test_a_jpeg_of_so_many_scans_that_they_last_is_not_decoded(side: int, most: int) -> None:
+    with pytest.raises(TaskDataError, match=f"more than {most} scans"):
+        normalise(progressive(side, most + 1))
+    assert len(normalise(progressive(side, most))) == 1
+
+
+def test_the_scans_of_a_jpeg_are_those_of_its_picture_alone() -> None:
+    marker = b"\xff\xda\xff\xd9" * 200
+    data = as_file(Image.new("L", (8, 8)), "JPEG", comment=marker) + marker
+    assert len(normalise(data)) == 1

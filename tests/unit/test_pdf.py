@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
-from llm_interactive.errors import SetupError, TaskDataError
+from llm_interactive.deadline import Deadline
+from llm_interactive.errors import DeadlineError, SetupError, TaskDataError
 from llm_interactive.media import pdf
 from llm_interactive.media.images import normalise
 from tests.receipts import as_file, receipt
@@ -131,3 +135,25 @@ def test_without_the_extra_one_sentence_says_how_to_install_it(monkeypatch: pyte
     monkeypatch.setattr(pdf, "find_spec", lambda _: None)
     with pytest.raises(SetupError, match=r"requirements-ocr\.txt"):
         normalise(doubling(1))
+
+
+def test_the_process_that_draws_is_handed_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "secret")
+    environments: list[bytes] = []
+
+    class Drawing(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            environments.append(Path(f"/proc/{self.pid}/environ").read_bytes())
+
+    monkeypatch.setattr(subprocess, "Popen", Drawing)
+    assert len(normalise(doubling(1))) == 1
+    assert b"PATH=" in environments[0]
+    assert b"secret" not in environments[0]
+
+
+def test_a_page_that_takes_for_ever_is_given_up_at_the_deadline() -> None:
+    began = time.monotonic()
+    with pytest.raises(DeadlineError):
+        normalise(doubling(24), deadline=Deadline.after(0.5))
+    assert time.monotonic() - began < 2.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image
 
-from llm_interactive.errors import TaskDataError
+from llm_interactive.deadline import NEVER, Deadline
+from llm_interactive.errors import DeadlineError, TaskDataError
 from llm_interactive.media import ocr, task_images
 from llm_interactive.media.images import Picture
 from llm_interactive.media.ocr import Reader
@@ -28,7 +30,7 @@ class CountingReader(Reader):
         super().__init__()
         self.read: list[str] = []
 
-    def text(self, picture: Picture) -> str:
+    def text(self, picture: Picture, deadline: Deadline = NEVER) -> str:
         self.read.append(f"{picture.width} x {picture.height}")
         return self.read[-1] if picture.width > 10 else ""
 
@@ -122,7 +124,7 @@ def test_a_slow_host_holds_nobody_else_up(images: TaskImages, server: MediaServe
 def test_two_files_are_decoded_at_a_time(images: TaskImages, monkeypatch: pytest.MonkeyPatch) -> None:
     at_work, seen = threading.Semaphore(2), []
 
-    def decode(data: bytes) -> list[Picture]:
+    def decode(data: bytes, deadline: Deadline) -> list[Picture]:
         seen.append(at_work.acquire(blocking=False))
         pause.wait(0.02)
         at_work.release()
@@ -140,3 +142,29 @@ def test_a_receipt_is_read_from_its_address(server: MediaServer) -> None:
     server.serve("/receipt.jpg", as_file(receipt(PHARMACY), "JPEG"))
     images = TaskImages(MediaSource(None, None, [server.place], resolve=Resolver({})), Reader())
     assert images.text(f"{server.url}/receipt.jpg").splitlines() == text_of(PHARMACY)
+
+
+def test_a_host_that_hangs_is_waited_for_until_the_deadline(images: TaskImages, server: MediaServer) -> None:
+    server.serve("/slow.png", Answer(server.drip(200)))
+    began = time.monotonic()
+    with pytest.raises(DeadlineError, match="not ready in time"):
+        images.text(f"{server.url}/slow.png", deadline=Deadline.after(0.3))
+    assert time.monotonic() - began < 2
+
+
+def test_the_decoder_is_waited_for_until_the_deadline(images: TaskImages, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, busy = threading.Event(), threading.Semaphore(0)
+
+    def decode(data: bytes, deadline: Deadline) -> list[Picture]:
+        busy.release()
+        assert go_on.wait(10)
+        return []
+
+    monkeypatch.setattr(task_images, "normalise", decode)
+    with ThreadPoolExecutor(2) as pool:
+        others = pool.map(images.pictures, ["data:,1", "data:,2"])
+        assert all(busy.acquire(timeout=10) for _ in range(2))
+        with pytest.raises(DeadlineError):
+            images.pictures("data:,3", deadline=Deadline.after(0.1))
+        go_on.set()
+        assert list(others) == [(), ()]

@@ -6,74 +6,82 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Generic, TypeVar
+
+from llm_interactive.deadline import NEVER, Deadline
+from llm_interactive.errors import DeadlineError
+from llm_interactive.media.waiting import LATE, seconds
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Memo(Generic[Key, Value]):
+class Cache(Generic[Key, Value]):
     """Values by key, each made once however many threads want it at the same time. Safe for threads.
 
-    Values are kept for `seconds`, and as long as all of them take up at most `max_bytes` by `size`; then those go
-    that were not wanted for longest. A failure is told to all who wait for it and is not kept.
+    Values are kept for `keep_for` seconds, and as long as all of them take up at most `max_bytes` by `size`; then those
+    go that were not wanted for longest. A failure is told to all who wait for it and is not kept.
     """
 
     def __init__(
         self,
         max_bytes: int,
-        seconds: float,
+        keep_for: float,
         size: Callable[[Value], int],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._max_bytes = max_bytes
-        self._seconds = seconds
+        self._keep_for = keep_for
         self._size = size
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards what follows; nothing is made under it
         self._kept: OrderedDict[Key, tuple[Value, int, float]] = OrderedDict()
         self._making: dict[Key, Future[Value]] = {}
         self.bytes = 0
 
-    def get(self, key: Key, make: Callable[[], Value]) -> Value:
+    def get(self, key: Key, make: Callable[[], Value], deadline: Deadline = NEVER) -> Value:
         """The value of `key`: the one that is kept or being made, else what `make` returns.
 
         Raises:
+            DeadlineError: another thread is still making it at `deadline`.
             Exception: what `make` raised, here or in the thread that was first.
         """
-        with self._lock:
-            self._drop_old()
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key][0]
-            making = self._making.get(key)
+        while True:
+            with self._lock:
+                self._drop_old()
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+                    return self._kept[key][0]
+                making = self._making.get(key)
+                if making is None:
+                    mine = self._making[key] = Future()
             if making is None:
-                mine = self._making[key] = Future()
-        if making is not None:
-            return making.result()
-        return self._made(key, make, mine)
+                return self._made(key, make, mine)
+            wait([making], seconds(deadline))
+            if not making.done():
+                raise DeadlineError(LATE)
+            if deadline.left <= 0 or not isinstance(making.exception(), DeadlineError):
+                return making.result()
+            # The other thread's time ran out, and there is time left here.
 
     def _made(self, key: Key, make: Callable[[], Value], future: Future[Value]) -> Value:
         try:
-            value = make()
+            future.set_result(make())
         except BaseException as error:
-            with self._lock:
-                del self._making[key]
             future.set_exception(error)
-            raise
         with self._lock:
             del self._making[key]
-            self._keep(key, value)
-        future.set_result(value)
-        return value
+            if not future.exception():
+                self._keep(key, future.result())
+        return future.result()
 
     def _keep(self, key: Key, value: Value) -> None:
         size = self._size(value)
         if size > self._max_bytes:
             return
-        self._kept[key] = (value, size, self._clock() + self._seconds)
+        self._kept[key] = (value, size, self._clock() + self._keep_for)
         self.bytes += size
         while self.bytes > self._max_bytes:
             _, (_, size, _) = self._kept.popitem(last=False)
