@@ -16,17 +16,17 @@ import openai
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
+from llm_interactive.deadline import NEVER, Deadline
 from llm_interactive.errors import AccountError, BackendError, RejectedError, TaskDataError, TransientLLMError
-from llm_interactive.labeling.config import parse_labeling_config
 from llm_interactive.llm.client import Reply
 from llm_interactive.llm.completion import Choice, Completion
 from llm_interactive.llm.dispatcher import Dispatcher, Queue
 from llm_interactive.llm.provider_errors import Provider, no_completion, translate, truncated
-from llm_interactive.predict.batch import Batch
-from llm_interactive.predict.metrics import Origin
-from llm_interactive.predict.prepare import batch_prompt
-from llm_interactive.prompts.messages import build_messages
-from llm_interactive.settings import ProjectParams, Settings
+from llm_interactive.predict.batch import late
+from llm_interactive.predict.project import Project, forms_of
+from llm_interactive.prompts.messages import Prompt, build_messages
+from llm_interactive.settings import ChatOptions, ProjectParams, Settings
+from llm_interactive.store.store import StoredProject
 from llm_interactive.web.app import KEPT_THREADS, create_app
 
 _OPENAI = Provider("OpenAI", "OPENAI_BASE_URL", "OPENAI_MODEL")
@@ -41,18 +41,18 @@ _ON_TASKS = "⚠ | status page | log"
 
 
 def errors_table() -> str:
-    """The table of causes, sentences, and who sees them."""
+    """The table of causes, messages, and who sees them."""
     rows = [
-        "| cause | sentence | status | annotator | project owner | operator | tried again | stops a batch |",
+        "| cause | message | status | annotator | project owner | operator | tried again | stops a batch |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for seen, causes in _groups():
         for cause, error in causes:
             again = "yes" if isinstance(error, TransientLLMError) else ""
             stops = "yes" if isinstance(error, AccountError) else ""
-            sentence = error.message.replace("|", "\\|").replace("<", "&lt;")
+            message = error.message.replace("|", "\\|").replace("<", "&lt;")
             status = error.status if error.status != 200 else ""
-            rows.append(f"| {cause} | {sentence} | {status} | {seen} | {again} | {stops} |")
+            rows.append(f"| {cause} | {message} | {status} | {seen} | {again} | {stops} |")
     return "\n".join(rows)
 
 
@@ -72,6 +72,8 @@ def _of_the_provider() -> Iterator[Cause]:
     for status, code, cause in _STATUSES:
         yield cause, _answered(status, code)
     yield "provider: model takes text only, and an image was sent", _answered(400, "", "does not support image input")
+    larger = "Request too large for the model: Limit 30000, Requested 31538"
+    yield "provider: request larger than the rate limit", _answered(429, "rate_limit_exceeded", larger)
     yield "provider: no answer in time", translate(openai.APITimeoutError(request=_REQUEST), _OPENAI)
     yield "provider: cannot be reached", translate(openai.APIConnectionError(request=_REQUEST), _OPENAI)
     yield "provider: HTML or other JSON with 200", no_completion(_OPENAI)
@@ -92,6 +94,7 @@ _STATUSES = (
     (422, "", "provider: unprocessable request"),
     (429, "", "provider: rate limit"),
     (429, "insufficient_quota", "provider: quota used up"),
+    (429, "requests_per_day", "provider: limit for the day"),
     (402, "", "provider: balance used up"),
     (500, "", "provider: failure (500, 502, 503, …)"),
 )
@@ -136,18 +139,21 @@ def _of_configs() -> Iterator[Cause]:
         "labeling config without prompt": '<View><Text name="text" value="$text"/></View>',
         "prompt of an unsupported object": f'<View><Audio name="text" value="$text"/>{_CONTROLS}</View>',
         "prompt of no object": f"<View>{_CONTROLS}</View>",
-        "neither response nor choices": '<View><Text name="t" value="$t"/><TextArea name="prompt" toName="t"/></View>',
+        "nothing to fill": '<View><Text name="t" value="$t"/><TextArea name="prompt" toName="t"/></View>',
     }
     for cause, config in configs.items():
-        yield cause, _raised(partial(parse_labeling_config, config, "prompt", "response"))
+        yield cause, _raised(partial(forms_of, config, "prompt", "response"))
     yield "extra params that are no JSON", _raised(lambda: ProjectParams.parse("model=gpt-4o"))
     yield "extra params with a wrong value", _raised(lambda: ProjectParams.parse({"temperature": 9}))
 
 
 def _of_tasks_and_prompts() -> Iterator[Cause]:
-    labeling = parse_labeling_config(_TEXT, "prompt", "response")
-    own = Settings(use_internal_prompt_template=False)
-    yield "no prompt anywhere", _raised(lambda: batch_prompt({}, None, labeling, Settings(default_prompt=None)))
+    [form] = forms_of(_TEXT, "prompt", "response")
+    objects = form.spec.objects
+    yield (
+        "no prompt anywhere",
+        _raised(lambda: Project("", (form,), ChatOptions(), StoredProject({}, {})).batch_prompts({})),
+    )
     tasks: dict[str, dict[str, object]] = {
         "missing": {},
         "null": {"text": None},
@@ -155,14 +161,11 @@ def _of_tasks_and_prompts() -> Iterator[Cause]:
         "another type": {"text": [1]},
     }
     for cause, data in tasks.items():
-        yield (
-            f"task: field is {cause}",
-            _raised(partial(build_messages, data, "P", [], labeling, Settings())),
-        )
-    yield (
-        "placeholder that nothing fills",
-        _raised(lambda: build_messages({"text": "T"}, "{name}", [], labeling, own)),
-    )
+        asked = partial(build_messages, data, Prompt("P"), objects, ChatOptions(), {})
+        yield f"task: field is {cause}", _raised(asked)
+    own = ChatOptions(prompt_template=None)
+    asked = partial(build_messages, {"text": "T"}, Prompt("{name}"), objects, own, {})
+    yield "placeholder that nothing fills", _raised(asked)
 
 
 _PASSWORD = ("ann", "password")
@@ -210,21 +213,18 @@ def _of_images() -> Iterator[Cause]:
 
 
 def _of_time() -> Iterator[Cause]:
-    origin = Origin("", "")
-    [late] = Batch(origin, 1, lambda *_: None).outcomes(0)
-    assert isinstance(late, BackendError)
-    yield "batch: no reply before PREDICT_DEADLINE", late
+    yield "batch: no reply before PREDICT_DEADLINE", late(None)
     dispatcher = Dispatcher(1)
-    yield "annotator: no reply before PREDICT_DEADLINE", _failed(dispatcher, seconds=-1)
+    yield "annotator: no reply before PREDICT_DEADLINE", _failed(dispatcher, Deadline.after(-1))
     dispatcher.close()
-    yield "the backend is being stopped", _failed(dispatcher, seconds=1)
+    yield "the backend is being stopped", _failed(dispatcher, NEVER)
 
 
-def _failed(dispatcher: Dispatcher, seconds: float) -> BackendError:
-    def never(_: float) -> Reply:
+def _failed(dispatcher: Dispatcher, deadline: Deadline) -> BackendError:
+    def never(_: Deadline) -> Reply:
         raise AssertionError("it was asked")
 
-    [future] = dispatcher.submit([(None, never)], Queue(), seconds=seconds)
+    [future] = dispatcher.submit([(None, never)], Queue(), deadline=deadline)
     error = future.exception()
     assert isinstance(error, BackendError)
     return error

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from docs.failures import errors_table
 from llm_interactive.settings import SPEC_TEMPLATE, Settings
-from tests.unit.test_matching import corpus_figures
+from testing.corpus import figures
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,16 +27,12 @@ def settings_table() -> str:
 
 
 def label_figures() -> str:
-    """What the fixed corpus of replies says about the labels."""
-    usual, misleading = corpus_figures()
-    rows = usual.rows + misleading.rows
-    wrong = len(usual.wrong + misleading.wrong) or "none"
+    """What the fixed corpus of plain-text replies says about the labels."""
+    total = figures()
+    wrong = len(total.wrong) or "none"
     return (
-        f"Of {rows:,} replies in a fixed corpus ([tests/unit/matching_corpus.json]"
-        f"(tests/unit/matching_corpus.json), many scripts and forms), {wrong} gets a wrong label. Of the "
-        f"{usual.named:,} that name one as models usually do, {len(usual.missed)} are missed; of "
-        f"{misleading.named:,} in prose written to mislead, {len(misleading.missed)}. "
-        "The rules were developed against it: in prose of another kind a wrong label remains possible."
+        f"Of {total.rows:,} plain-text replies in a fixed corpus, {wrong} gives a wrong label; of the {total.named:,} "
+        f"that name one, {total.found:,} are read and the rest stay without a label."
     )
 
 

@@ -194,13 +194,9 @@ class BatchRun:
         replies = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, Reply)}
         # What was refused for good does not hold back what the other prompts gave; the rest is asked for again.
         if not replies or not all(isinstance(error, RejectedError) for error in errors):
-            return {"error": str(errors[0] if errors else self._late())}
+            return {"error": str(errors[0] if errors else late(self._queue.trouble))}
         regions = [region for name, reply in replies.items() for region in self._prepared[number, name].regions(reply)]
         return prediction(regions, self._origin.model_version)
-
-    def _late(self) -> DeadlineError:
-        trouble = f" The last attempt failed: {self._queue.trouble}" if self._queue.trouble else ""
-        return DeadlineError(f"No reply in time; it is still awaited. Retrieve predictions again in a moment.{trouble}")
 
     def _remember(self, entries: Sequence[dict[str, Any]]) -> None:
         """Note what tasks were given, so that an annotator's own words are told from it."""
@@ -210,3 +206,9 @@ class BatchRun:
                 key = self._project.answered_key(prepared.task, prepared.form)
                 given[key] = (prepared.prompt, written_in(result, prepared.form.texts))
         self._services.store.save_answered(self._project.id, given)
+
+
+def late(trouble: BackendError | None) -> DeadlineError:
+    """Why a task has no outcome yet; `trouble` is why the last attempt failed for a moment."""
+    last = f" The last attempt failed: {trouble}" if trouble else ""
+    return DeadlineError(f"No reply in time; it is still awaited. Retrieve predictions again in a moment.{last}")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_interactive.outputs.plain_text import match
+from testing.corpus import figures
 
-CORPUS = Path(__file__).parents[1] / "matching_corpus.json"
 SENTIMENT = ["Positive", "Negative", "Neutral"]
 TOPICS = ["Sports", "Politics", "Tech", "Arts"]
 
@@ -25,16 +22,9 @@ def names(reply: str) -> list[str]:
 
 
 def test_no_label_of_the_corpus_is_wrong_and_many_are_found() -> None:
-    rows = [
-        (group, reply, expected, match(reply, group["choices"], single=group["single"], control_name="label"))
-        for group in json.loads(CORPUS.read_text("utf-8"))
-        for reply, expected in group["rows"]
-    ]
-    wrong = [(group["about"], reply, found) for group, reply, expected, found in rows if set(found) - set(expected)]
-    found = sum(bool(expected) and found == expected for _, _, expected, found in rows)
-    print(f"{len(rows)} replies, {sum(bool(row[2]) for row in rows)} name a label, {found} found")
-    assert wrong == []
-    assert found >= 550
+    total = figures()
+    assert total.wrong == []
+    assert total.found >= 550
 
 
 @pytest.mark.parametrize(
