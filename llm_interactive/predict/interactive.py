@@ -62,7 +62,7 @@ class Interactive:
     def _pressed(self, regions: Sequence[Any]) -> dict[str, str | None]:
         """The prompts that the annotator asks with, by the field's name; None where there is none to be had."""
         found: dict[str, str | None] = {}
-        names = {region.get("from_name") for region in regions if isinstance(region, Mapping)}
+        names = [region.get("from_name") for region in regions if isinstance(region, Mapping)]
         for form in self._project.forms:
             if form.name not in names:
                 continue

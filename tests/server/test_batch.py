@@ -200,7 +200,7 @@ def test_however_requests_for_the_same_tasks_meet_each_task_is_asked_once(
 
 
 def test_tasks_of_the_same_text_have_an_entry_each(client: FlaskClient, llm: FakeLLM) -> None:
-    entries = results(client, batch([task(1, "same"), task(2, "same"), task(1, "same")]))
+    entries = results(client, batch([task(1, "same"), task(2, "same"), task(3, "same")]))
     assert [texts(entry) for entry in entries] == [["OK"]] * 3
     ids = [region["id"] for entry in entries for region in entry["result"]]
     assert len(set(ids)) == len(ids)

@@ -181,7 +181,7 @@ def test_no_address_in_task_prompt_reply_or_config_is_opened(make_app: MakeApp, 
     with FakeLLM("never") as other:
         url = f"{other.base_url}/chat/completions"
         llm.answer = f'See <img src="{url}"> {url}'
-        config = TEXT.replace("<View>", f'<View><Image name="i" value="{url}"/><HyperText name="h" value="{url}"/>')
+        config = TEXT.replace("<View>", f'<View><HyperText name="h" value="{url}"/>')
         client = make_app().test_client()
         page = f'<img src="{url}"><link rel="stylesheet" href="{url}"><iframe src="{url}"></iframe>text'
         for name in ("Text", "HyperText"):

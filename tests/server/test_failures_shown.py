@@ -76,7 +76,7 @@ def test_a_config_without_a_prompt_field_is_an_error_that_says_what_to_add(clien
         ({"text": ""}, "empty"),
         ({"text": "  \n"}, "empty"),
         ({"text": {"a": 1}}, "not a text"),
-        ({"text": ["a"]}, "not a text"),
+        ({"text": [1]}, "not a text"),
         ({}, '"text"'),
         (None, '"text"'),
         ("text", '"text"'),
@@ -144,6 +144,7 @@ def test_a_failure_in_a_draft_is_no_tasks_prompt(client: FlaskClient, llm: FakeL
 
 
 def test_a_failed_reply_is_not_kept_for_a_batch(client: FlaskClient, llm: FakeLLM) -> None:
+    client.post("/webhook", json=submitted("Judge."))
     _failed(client, llm)
     [entry] = results(client, batch([task()]))
     assert texts(entry) == ["OK"]

@@ -33,12 +33,30 @@ QUESTION = "Is this text sarcastic? Answer with one of: Sarcastic, Not Sarcastic
 def test_the_typed_prompt_is_asked_about_the_tasks_text(client: FlaskClient, llm: FakeLLM) -> None:
     press(client, sample("ui_interactive_predict_request"))
     [call] = llm.calls
-    assert call.messages == [
-        {
-            "role": "user",
-            "content": f"Source Text: I love it when my computer crashes\n\nTask Directive: {QUESTION}",
-        }
-    ]
+    assert call.messages[-1] == {
+        "role": "user",
+        "content": f"Source Text: I love it when my computer crashes\n\nTask Directive: {QUESTION}",
+    }
+
+
+def test_a_system_message_says_what_is_to_be_filled_and_a_schema_says_it_to_the_server(
+    client: FlaskClient, llm: FakeLLM
+) -> None:
+    press(client, typed("Judge."))
+    [call] = llm.calls
+    assert call.messages[0]["role"] == "system"
+    assert '"sentiment": list of any of "Sarcastic", "Not Sarcastic"' in call.messages[0]["content"]
+    schema = call.json["response_format"]["json_schema"]["schema"]
+    assert list(schema["properties"]) == ["response", "sentiment"]
+
+
+def test_a_single_text_is_asked_for_as_plain_text(client: FlaskClient, llm: FakeLLM) -> None:
+    chat = {"dialogue": [{"role": "user", "content": "Hi"}]}
+    region = texts_region("prompt", "Go on.", to="chat")
+    press(client, interactive(region, about=task(data=chat), config=CHAT))
+    [call] = llm.calls
+    assert "response_format" not in call.json
+    assert [message["role"] for message in call.messages] == ["user", "user"]
 
 
 def test_model_temperature_and_key_are_the_specs_defaults(client: FlaskClient, llm: FakeLLM) -> None:
@@ -56,7 +74,8 @@ def test_the_operators_model_temperature_tokens_and_system_prompt_are_sent(make_
     press(app.test_client(), typed("Judge."))
     [call] = llm.calls
     assert (call.json["model"], call.json["temperature"], call.json["max_tokens"]) == ("gpt-4o", 0, 50)
-    assert call.messages[0] == {"role": "system", "content": "Be terse."}
+    assert call.messages[0]["role"] == "system"
+    assert call.messages[0]["content"].startswith("Be terse.\n\n")
 
 
 def test_a_line_break_at_the_prompts_end_is_no_part_of_it(client: FlaskClient, llm: FakeLLM) -> None:
@@ -71,7 +90,7 @@ def test_choices_response_and_prompt_come_back_as_regions_that_the_sdk_finds_val
 ) -> None:
     llm.answer = "Not Sarcastic"
     entry = press(client, sample("ui_interactive_predict_request"))
-    assert [region["from_name"] for region in entry["result"]] == ["sentiment", "response", "prompt"]
+    assert [region["from_name"] for region in entry["result"]] == ["response", "sentiment", "prompt"]
     assert (chosen(entry), texts(entry), texts(entry, "prompt")) == (["Not Sarcastic"], ["Not Sarcastic"], [QUESTION])
     assert len({region["id"] for region in entry["result"]}) == 3
     assert entry["score"] is None

@@ -75,7 +75,7 @@ def test_replicas_started_at_the_same_moment_come_up_on_an_empty_database(
     made = server.execute("database_1", "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     assert {name for (name,) in made} == {
         "answered",
-        "claims",
+        "leases",
         "processes",
         "projects",
         "prompts",
@@ -277,7 +277,7 @@ def test_two_stores_note_the_same_tasks_in_opposite_order(server: PostgreSQL) ->
     order = [str(number) for number in range(1000)]
 
     def note(store: Store, order: list[str], reply: str) -> str | None:
-        store.save_answered("1.1", dict.fromkeys(order, "Judge."), {task: [reply] for task in order})
+        store.save_answered("1.1", {task: ("Judge.", [reply]) for task in order})
         return store.failure
 
     with ThreadPoolExecutor(2) as pool:
@@ -292,7 +292,7 @@ def test_two_stores_note_the_same_tasks_in_opposite_order(server: PostgreSQL) ->
 def test_two_stores_under_load_leave_each_other_connections(server: PostgreSQL) -> None:
     url = server.new_database()
     stores = [Store(url, reply_ttl=24) for _ in range(2)]
-    stores[0].save_prompt("1.1", "Judge.")
+    stores[0].save_prompts("1.1", {"prompt": "Judge."})
     with ThreadPoolExecutor(144) as pool:
         found = Counter(pool.map(lambda number: stores[number % 2].project("1.1").prompt, range(2000)))
     for store in stores:
@@ -312,7 +312,7 @@ def test_who_waits_for_a_connection_in_use_is_not_told_that_the_database_is_away
 
 def test_a_frozen_database_is_given_up_before_label_studio_gives_up_setup(server: PostgreSQL) -> None:
     store = Store(server.new_database(), reply_ttl=24)
-    store.save_prompt("1.1", "Judge.")
+    store.save_prompts("1.1", {"prompt": "Judge."})
     reading = threading.Thread(target=store.project, args=["1.1"])
     with server.frozen():
         reading.start()

@@ -91,7 +91,7 @@ def test_on_the_wire_the_reason_phrase_is_the_sentence(two_workers: Backend, sha
     assert failed.status == 502
     assert failed.reason.endswith("rejected the API key (401). Set OPENAI_API_KEY.")
     assert connected.status == 400
-    assert "<TextArea" in connected.reason
+    assert "Add a TextArea tag" in connected.reason
 
 
 def test_health_is_the_specs_and_the_server_is_not_named(two_workers: Backend) -> None:

@@ -56,10 +56,10 @@ def test_the_specs_configs_are_taken_without_asking_the_model(client: FlaskClien
         ("<View>", "cannot be read"),
         ("<View/>", "TextArea"),
         (f"<View>{OBJECT}</View>", "TextArea"),
-        (f"<View>{OBJECT}{RESPONSE}</View>", '<TextArea name="prompt"'),
-        (f"<View>{OBJECT}{PROMPT}</View>", '<TextArea name="response"'),
-        (f"<View>{PROMPT}{RESPONSE}</View>", "<Text>"),
-        (f'<View><Audio name="text" value="$a"/>{PROMPT}{RESPONSE}</View>', "<Audio>"),
+        (f"<View>{OBJECT}{RESPONSE}</View>", 'TextArea tag to the labeling config, with name="prompt"'),
+        (f"<View>{OBJECT}{PROMPT}</View>", 'TextArea tag with name="response"'),
+        (f"<View>{PROMPT}{RESPONSE}</View>", "Text, HyperText"),
+        (f'<View><Audio name="text" value="$a"/>{PROMPT}{RESPONSE}</View>', "tag Audio"),
         (LAUGHS, "labeling config"),
         (EXTERNAL, "DOCTYPE"),
     ],
@@ -86,6 +86,8 @@ def test_an_unusable_config_is_an_error_that_says_what_to_add(
     sentence = sentence_of(response)
     assert fragment in sentence
     assert "root:" not in sentence
+    # Label Studio renders it as HTML.
+    assert not set("<>") & set(sentence)
     assert len(sentence) < 300
 
 

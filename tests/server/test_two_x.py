@@ -87,7 +87,7 @@ def llm(shared_llm: FakeLLM) -> FakeLLM:
 def test_an_annotator_is_answered(two_x: TwoX, llm: FakeLLM) -> None:
     llm.answer = "Not Sarcastic"
     [entry] = two_x.results(sample("ui_interactive_predict_request"))
-    assert [region["from_name"] for region in entry["result"]] == ["sentiment", "response", "prompt"]
+    assert [region["from_name"] for region in entry["result"]] == ["response", "sentiment", "prompt"]
     assert len(llm.calls) == 1
 
 

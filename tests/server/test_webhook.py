@@ -189,5 +189,5 @@ def test_an_edited_config_is_used_at_once_and_changes_the_version(client: FlaskC
     edited = TEXT.replace('"Sarcastic"', '"Angry"')
     before, after = press(client, typed("Judge.")), press(client, typed("Judge.", config=edited))
     assert [region["from_name"] for region in before["result"]] == ["response", "prompt"]
-    assert [region["from_name"] for region in after["result"]] == ["sentiment", "response", "prompt"]
+    assert [region["from_name"] for region in after["result"]] == ["response", "sentiment", "prompt"]
     assert before["model_version"] != after["model_version"]

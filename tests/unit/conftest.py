@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from llm_interactive.labeling.config import Labeling, parse_labeling_config
+from llm_interactive.labeling.config import PromptSpec, parse_labeling_config
+from llm_interactive.outputs.form import Form
 from llm_interactive.settings import Settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -23,20 +24,43 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def example() -> Callable[[str], Labeling]:
-    """The labeling of an example config, by the file's name, under the default prefixes."""
-
-    def load(name: str) -> Labeling:
-        config = (EXAMPLES / f"{name}.xml").read_text(encoding="utf-8")
-        return parse_labeling_config(config, "prompt", "response")
-
-    return load
+def specs() -> Callable[[str], tuple[PromptSpec, ...]]:
+    """The prompt specs of a config given by what stands inside its `<View>`, under the default prefixes."""
+    return lambda inside: parse_labeling_config(f"<View>{inside}</View>", "prompt", "response")
 
 
 @pytest.fixture
-def labeling() -> Callable[[str], Labeling]:
-    """The labeling of a config given by what stands inside its `<View>`, under the default prefixes."""
-    return lambda inside: parse_labeling_config(f"<View>{inside}</View>", "prompt", "response")
+def spec(specs: Callable[[str], tuple[PromptSpec, ...]]) -> Callable[[str], PromptSpec]:
+    """The one prompt spec of such a config."""
+
+    def parse(inside: str) -> PromptSpec:
+        [only] = specs(inside)
+        return only
+
+    return parse
+
+
+@pytest.fixture
+def form(spec: Callable[[str], PromptSpec]) -> Callable[[str], Form]:
+    """The form of the one prompt spec of such a config."""
+    return lambda inside: Form.of(spec(inside))
+
+
+@pytest.fixture
+def config() -> Callable[[str], str]:
+    """An example config, by the file's name."""
+    return lambda name: (EXAMPLES / f"{name}.xml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def example(config: Callable[[str], str]) -> Callable[[str], PromptSpec]:
+    """The one prompt spec of an example config, by the file's name, under the default prefixes."""
+
+    def load(name: str) -> PromptSpec:
+        [only] = parse_labeling_config(config(name), "prompt", "response")
+        return only
+
+    return load
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from llm_interactive.errors import InvalidRequest, SetupError
-from llm_interactive.settings import ProjectParams, Settings, SettingsError
+from llm_interactive.settings import ChatOptions, ProjectParams, Settings, SettingsError
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,7 @@ from llm_interactive.settings import ProjectParams, Settings, SettingsError
         ("temperature", 0.7),
         ("num_responses", 1),
         ("max_tokens", None),
+        ("structured_output", "auto"),
         ("azure_resource_endpoint", None),
         ("azure_deployment_name", None),
         ("azure_api_version", "2023-05-15"),
@@ -68,6 +69,8 @@ def test_the_default_is_the_specs(name: str, default: object) -> None:
         ("TEMPERATURE", "2", 2.0),
         ("NUM_RESPONSES", "3", 3),
         ("MAX_TOKENS", "100", 100),
+        ("TEMPERATURE", "none", None),
+        ("STRUCTURED_OUTPUT", "Off", "off"),
         ("AZURE_RESOURCE_ENDPOINT", "https://mine.openai.azure.com", "https://mine.openai.azure.com"),
         ("AZURE_DEPLOYMENT_NAME", "mine", "mine"),
         ("AZURE_API_VERSION", "2024-10-21", "2024-10-21"),
@@ -133,6 +136,7 @@ WRONG = [
     ("NUM_RESPONSES", "1.5", "whole number"),
     ("NUM_RESPONSES", "17", "16"),
     ("MAX_TOKENS", "0", "at least 1"),
+    ("STRUCTURED_OUTPUT", "always", "auto or off"),
     ("MAX_CONCURRENCY", "0", "from 1"),
     ("LLM_TIMEOUT", "0", "from 1"),
     ("PREDICT_DEADLINE", "never", "number"),
@@ -270,14 +274,43 @@ def test_another_database_is_taken_as_given() -> None:
 
 @pytest.mark.parametrize("extra", [None, "", "  ", {}, "{}", "null"])
 def test_no_extra_params_choose_nothing(extra: object) -> None:
-    assert Settings().for_project(ProjectParams.parse(extra)) == Settings()
+    assert Settings().chat_options(ProjectParams.parse(extra)) == ChatOptions()
+
+
+def test_the_options_of_a_chat_are_the_settings() -> None:
+    settings = Settings(
+        openai_model="gpt-4o",
+        temperature=None,
+        num_responses=2,
+        max_tokens=5,
+        prompt_template="{prompt}",
+        default_prompt="D",
+        system_prompt="S",
+        structured_output="off",
+        image_mode="ocr",
+        image_detail="low",
+    )
+    expected = ChatOptions("gpt-4o", None, 2, 5, "{prompt}", "D", "S", False, "ocr", "low")
+    assert settings.chat_options(ProjectParams()) == expected
+
+
+def test_without_the_internal_template_the_options_have_none() -> None:
+    settings = Settings(use_internal_prompt_template=False, prompt_template="{prompt}")
+    assert settings.chat_options(ProjectParams.parse({"template": "Mine: {prompt}"})).prompt_template is None
+
+
+def test_the_options_name_azures_deployment_even_where_the_project_names_a_model() -> None:
+    settings = Settings(openai_provider="azure", azure_deployment_name="mine")
+    assert settings.chat_options(ProjectParams.parse({"model": "gpt-4o"})).model == "mine"
 
 
 @pytest.mark.parametrize(
     ("extra", "name", "value"),
     [
-        ({"model": "gpt-4o"}, "openai_model", "gpt-4o"),
-        ('{"model": "gpt-4o"}', "openai_model", "gpt-4o"),
+        ({"model": "gpt-4o"}, "model", "gpt-4o"),
+        ('{"model": "gpt-4o"}', "model", "gpt-4o"),
+        ({"max_tokens": 5}, "max_tokens", 5),
+        ({"system_prompt": "S"}, "system_prompt", "S"),
         ({"temperature": 0}, "temperature", 0.0),
         ({"num_responses": 2}, "num_responses", 2),
         ({"template": "{prompt}"}, "prompt_template", "{prompt}"),
@@ -285,7 +318,7 @@ def test_no_extra_params_choose_nothing(extra: object) -> None:
     ],
 )
 def test_a_project_chooses_for_itself(extra: object, name: str, value: object) -> None:
-    assert getattr(Settings().for_project(ProjectParams.parse(extra)), name) == value
+    assert getattr(Settings().chat_options(ProjectParams.parse(extra)), name) == value
 
 
 OPERATORS = ["openai_api_key", "openai_base_url", "openai_provider", "azure_resource_endpoint", "ollama_endpoint"]
@@ -294,12 +327,12 @@ OPERATORS = ["openai_api_key", "openai_base_url", "openai_provider", "azure_reso
 @pytest.mark.parametrize("name", [*OPERATORS, "database_url", "label_studio_url", "basic_auth_pass", "model_dir"])
 def test_a_project_cannot_move_an_address_or_a_key(name: str) -> None:
     extra = {name: "http://elsewhere.example", name.upper(): "http://elsewhere.example"}
-    assert Settings().for_project(ProjectParams.parse(extra)) == Settings()
+    assert Settings().chat_options(ProjectParams.parse(extra)) == ChatOptions()
 
 
 @pytest.mark.parametrize("prompt", ["/etc/passwd", "README.md"])
 def test_a_projects_prompt_is_never_read_from_a_file(prompt: str) -> None:
-    assert Settings().for_project(ProjectParams.parse({"prompt": prompt})).default_prompt == prompt
+    assert Settings().chat_options(ProjectParams.parse({"prompt": prompt})).default_prompt == prompt
 
 
 @pytest.mark.parametrize(

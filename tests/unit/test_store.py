@@ -46,30 +46,49 @@ def store(opened: Open) -> Store:
 
 
 def test_a_new_project_has_no_prompt(store: Store) -> None:
-    assert store.project(P).prompt is None
+    assert store.project(P).prompt("prompt") is None
 
 
 def test_the_current_prompt_is_the_last_one_saved(store: Store) -> None:
     for text in ("first", "second"):
-        store.save_prompt(P, text)
-    assert store.project(P).prompt == "second"
+        store.save_prompts(P, {"prompt": text})
+    assert store.project(P).prompt("prompt") == "second"
 
 
 def test_an_earlier_prompt_can_be_the_current_one_again(store: Store) -> None:
     for text in ("first", "second", "first"):
-        store.save_prompt(P, text)
-    assert store.project(P).prompt == "first"
+        store.save_prompts(P, {"prompt": text})
+    assert store.project(P).prompt("prompt") == "first"
+
+
+def test_each_prompt_field_has_its_own_prompt(store: Store) -> None:
+    store.save_prompts(P, {"a": "first of a", "b": "first of b"})
+    store.save_prompts(P, {"a": "second of a"})
+    found = store.project(P)
+    assert [found.prompt(field) for field in "abc"] == ["second of a", "first of b", None]
+
+
+def test_a_prompt_of_no_field_is_that_of_every_field_without_one(store: Store) -> None:
+    store.save_prompts(P, {"": "old", "a": "new"})
+    found = store.project(P)
+    assert (found.prompt("a"), found.prompt("b")) == ("new", "old")
+
+
+def test_no_prompts_to_save_change_nothing(store: Store) -> None:
+    store.save_prompts(P, {"a": "prompt"})
+    store.save_prompts(P, {})
+    assert store.project(P).prompts == {"a": "prompt"}
 
 
 def test_projects_are_known_by_id_and_creation(store: Store) -> None:
-    store.save_prompt("1.1000", "of the old Label Studio")
-    assert store.project("1.2000").prompt is None
+    store.save_prompts("1.1000", {"prompt": "of the old Label Studio"})
+    assert store.project("1.2000").prompt("prompt") is None
 
 
 @pytest.mark.parametrize("text", ["Grüße 👋\nline two", 'it\'s "quoted" %s :name; DROP TABLE prompts', "x" * 100_000])
 def test_a_prompt_comes_back_as_it_was(store: Store, text: str) -> None:
-    store.save_prompt(P, text)
-    assert store.project(P).prompt == text
+    store.save_prompts(P, {"prompt": text})
+    assert store.project(P).prompt("prompt") == text
 
 
 def test_a_new_project_has_no_params(store: Store) -> None:
@@ -102,6 +121,25 @@ def test_versions_are_the_projects_own(store: Store) -> None:
 def test_a_reply_is_found_by_its_key(store: Store) -> None:
     store.save_reply("a", REPLY)
     assert store.replies(["a", "b"]) == {"a": REPLY}
+
+
+def test_a_reply_that_was_cut_off_is_found_as_one(store: Store) -> None:
+    store.save_reply("a", Reply(("half",), cut=True))
+    assert store.replies(["a"])["a"].cut
+
+
+def test_a_reply_of_an_older_release_is_found(store: Store, file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        row = ("a", '{"texts": ["old"], "prompt_tokens": 7, "completion_tokens": 3}', time.time())
+        connection.execute("INSERT INTO replies (key, reply, created_at) VALUES (?, ?, ?)", row)
+    connection.close()
+    assert store.replies(["a"]) == {"a": Reply(("old",), 7, 3)}
+
+
+def test_a_reply_that_nobody_waits_for_is_found_after_the_next_write(store: Store) -> None:
+    store.save_reply("a", REPLY, wait=False)
+    store.save_reply("b", REPLY)
+    assert list(store.replies(["a", "b"])) == ["a", "b"]
 
 
 def test_a_later_reply_under_the_same_key_replaces_it(store: Store) -> None:
@@ -155,23 +193,52 @@ def test_a_task_that_was_never_answered_is_not_known(store: Store) -> None:
 
 
 def test_what_a_task_was_answered_is_remembered_as_hashes(store: Store) -> None:
-    store.save_answered(P, {"1": "prompt"}, {"1": ["a", "b"]})
+    store.save_answered(P, {"1": ("prompt", ["a", "b"])})
     assert store.answered(P, ["1", "2"]) == {"1": Answered(fingerprint("prompt"), (fingerprint("a"), fingerprint("b")))}
 
 
 def test_all_replies_ever_given_to_a_task_are_remembered_with_the_last_prompt(store: Store) -> None:
-    store.save_answered(P, {"1": "first prompt"}, {"1": ["a"]})
-    store.save_answered(P, {"1": "second prompt"}, {"1": ["b"]})
+    store.save_answered(P, {"1": ("first prompt", ["a"])})
+    store.save_answered(P, {"1": ("second prompt", ["b"])})
     assert store.answered(P, ["1"])["1"] == Answered(fingerprint("second prompt"), (fingerprint("a"), fingerprint("b")))
 
 
+def test_what_the_caller_has_just_read_need_not_be_read_again(store: Store) -> None:
+    store.save_answered(P, {"1": ("prompt", ["a"])}, before={"1": Answered("x", (fingerprint("z"),))})
+    assert store.answered(P, ["1"])["1"].replies == (fingerprint("z"), fingerprint("a"))
+
+
+def test_the_same_reply_is_remembered_once(store: Store) -> None:
+    for _ in range(2):
+        store.save_answered(P, {"1": ("prompt", ["a", " a\n"])})
+    assert store.answered(P, ["1"])["1"].replies == (fingerprint("a"),)
+
+
+def test_of_very_many_replies_to_a_task_the_last_are_remembered(store: Store) -> None:
+    for number in range(70):
+        store.save_answered(P, {"1": ("prompt", [str(number)])})
+    replies = store.answered(P, ["1"])["1"].replies
+    assert (len(replies) < 70, replies[-1]) == (True, fingerprint("69"))
+
+
+def test_prompts_that_were_used_become_the_projects_with_the_answer(store: Store) -> None:
+    store.save_prompts(P, {"a": "old", "b": "kept"})
+    store.save_answered(P, {"1": ("prompt", ["x"])}, {}, {"a": "new"})
+    assert store.project(P).prompts == {"a": "new", "b": "kept"}
+
+
+def test_an_answer_alone_makes_no_prompt_the_projects(store: Store) -> None:
+    store.save_answered(P, {"1": ("prompt", ["x"])})
+    assert store.project(P).prompts == {}
+
+
 def test_answers_are_the_projects_own(store: Store) -> None:
-    store.save_answered(P, {"1": "prompt"}, {"1": ["a"]})
+    store.save_answered(P, {"1": ("prompt", ["a"])})
     assert store.answered(Q, ["1"]) == {}
 
 
 def test_neither_prompt_nor_reply_of_an_answer_stands_in_the_file(store: Store, file: Path) -> None:
-    store.save_answered(P, {"1": "a private prompt"}, {"1": ["a private reply"]})
+    store.save_answered(P, {"1": ("a private prompt", ["a private reply"])})
     written = b"".join(path.read_bytes() for path in file.parent.iterdir())
     assert b"private" not in written
 
@@ -182,15 +249,15 @@ def test_a_text_is_known_again_whatever_space_surrounds_it() -> None:
 
 def test_everything_survives_a_restart(opened: Open) -> None:
     before = opened()
-    before.save_prompt(P, "prompt")
+    before.save_prompts(P, {"prompt": "prompt"})
     before.save_params(P, {"temperature": 0.1})
     before.save_version(P, "m/1")
     before.save_reply("a", REPLY)
-    before.save_answered(P, {"1": "prompt"}, {"1": ["a"]})
+    before.save_answered(P, {"1": ("prompt", ["a"])})
     before.close()
     after = opened()
     kept = (
-        after.project(P).prompt,
+        after.project(P).prompt("prompt"),
         after.project(P).params,
         after.versions(P),
         after.replies(["a"]),
@@ -199,13 +266,65 @@ def test_everything_survives_a_restart(opened: Open) -> None:
     assert kept == ("prompt", {"temperature": 0.1}, ["m/1"], {"a": REPLY}, ["1"])
 
 
+@pytest.fixture
+def old_release(file: Path) -> Path:
+    """A database as a release made it when a project could have one prompt field only."""
+    file.parent.mkdir()
+    with sqlite3.connect(file) as connection:
+        connection.executescript(
+            """
+            CREATE TABLE prompts (
+                id INTEGER NOT NULL, project TEXT NOT NULL, text TEXT NOT NULL, created_at FLOAT NOT NULL,
+                PRIMARY KEY (id)
+            );
+            CREATE INDEX ix_prompts_project ON prompts (project);
+            INSERT INTO prompts (project, text, created_at) VALUES ('1.1795372439', 'first', 1), ('2.1795372439', 'Q', 2);
+            INSERT INTO prompts (project, text, created_at) VALUES ('1.1795372439', 'of the old release', 3);
+            """
+        )
+    connection.close()
+    return file
+
+
+def test_the_prompt_of_an_older_release_is_that_of_every_field(opened: Open, old_release: Path) -> None:
+    store = opened()
+    found = [store.project(project).prompt(field) for project in (P, Q) for field in ("prompt", "summary-prompt")]
+    assert (found, store.failure) == (["of the old release"] * 2 + ["Q"] * 2, None)
+
+
+def test_a_prompt_goes_before_that_of_an_older_release(opened: Open, old_release: Path) -> None:
+    opened().save_prompts(P, {"prompt": "new"})
+    found = opened().project(P)
+    assert (found.prompt("prompt"), found.prompt("summary-prompt")) == ("new", "of the old release")
+
+
+def test_many_stores_can_be_made_on_an_old_file_at_once(opened: Open, old_release: Path) -> None:
+    together = threading.Barrier(8)
+
+    def open_and_read(_: int) -> tuple[str | None, str | None]:
+        together.wait()
+        store = opened()
+        return store.failure, store.project(P).prompt("prompt")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(open_and_read, range(8))) == {(None, "of the old release")}
+
+
+def test_a_release_before_it_can_still_read_and_write_the_file(opened: Open, old_release: Path) -> None:
+    opened().close()
+    with sqlite3.connect(old_release) as connection:
+        connection.execute("INSERT INTO prompts (project, text, created_at) VALUES (?, 'back again', 4)", (P,))
+    connection.close()
+    assert opened().project(P).prompt("prompt") == "back again"
+
+
 def test_two_stores_on_one_file_see_each_others_writes_at_once(opened: Open) -> None:
     one, other = opened(), opened()
     seen: list[str | None] = []
     for number in range(20):
         writer, reader = (one, other) if number % 2 else (other, one)
-        writer.save_prompt(P, f"prompt {number}")
-        seen.append(reader.project(P).prompt)
+        writer.save_prompts(P, {"prompt": f"prompt {number}"})
+        seen.append(reader.project(P).prompt("prompt"))
     assert seen == [f"prompt {number}" for number in range(20)]
 
 
@@ -223,15 +342,15 @@ def test_many_stores_can_be_made_on_one_new_file_at_once(opened: Open) -> None:
         together.wait()
         store = opened()
         failure = store.failure
-        store.save_prompt(str(number), "prompt")
-        return failure, store.project(str(number)).prompt
+        store.save_prompts(str(number), {"prompt": "prompt"})
+        return failure, store.project(str(number)).prompt("prompt")
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(open_and_write, range(8))) == {(None, "prompt")}
 
 
 def test_only_its_owner_may_read_the_files(store: Store, file: Path) -> None:
-    store.save_prompt(P, "private")
+    store.save_prompts(P, {"prompt": "private"})
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in file.parent.iterdir()}
     assert set(modes.values()) == {0o600}, modes
 
@@ -244,7 +363,7 @@ def test_files_that_others_could_read_are_made_private(opened: Open, file: Path)
 
 
 def test_a_healthy_database_has_no_failure(store: Store) -> None:
-    store.save_prompt(P, "prompt")
+    store.save_prompts(P, {"prompt": "prompt"})
     assert store.failure is None
 
 
@@ -275,17 +394,17 @@ def broken(request: pytest.FixtureRequest, opened: Callable[..., Store], tmp_pat
 
 
 def test_a_broken_database_fails_no_write(broken: Store) -> None:
-    broken.save_prompt(P, "prompt")
+    broken.save_prompts(P, {"prompt": "prompt"})
     broken.save_params(P, {"temperature": 0.1})
     broken.save_version(P, "m/1")
     broken.save_reply("a", REPLY)
-    broken.save_answered(P, {"1": "prompt"}, {"1": ["a"]})
+    broken.save_answered(P, {"1": ("prompt", ["a"])})
     assert broken.failure
 
 
 def test_a_broken_database_fails_no_read(broken: Store) -> None:
     found = (
-        broken.project(P).prompt,
+        broken.project(P).prompt("prompt"),
         broken.project(P).params,
         broken.versions(P),
         broken.replies(["a"]),
@@ -321,8 +440,8 @@ def test_nobody_waits_for_a_database_that_another_program_has_locked(store: Stor
     lock.execute("BEGIN IMMEDIATE")
     for number in range(100):
         store.save_reply(str(number), REPLY)
-    store.save_prompt(P, "typed meanwhile")
-    seen = store.project(P).prompt
+    store.save_prompts(P, {"prompt": "typed meanwhile"})
+    seen = store.project(P).prompt("prompt")
     lock.execute("COMMIT")
     lock.close()
     store.close()
@@ -344,14 +463,26 @@ def test_the_store_is_well_again_only_when_all_that_was_kept_is_written(store: S
     assert (store.failure, written) == (None, (1200,))
 
 
+def test_the_prompts_known_last_hold_while_the_database_is_away(store: Store, file: Path) -> None:
+    store.save_prompts(P, {"a": "A", "b": "B"})
+    store.project(P)
+    with sqlite3.connect(file) as connection:
+        connection.execute("ALTER TABLE prompts RENAME TO gone")
+        store.save_prompts(P, {"a": "typed meanwhile"})
+        found = store.project(P)
+        connection.execute("ALTER TABLE gone RENAME TO prompts")
+    connection.close()
+    assert found.prompts == {"a": "typed meanwhile", "b": "B"}
+
+
 def test_a_database_that_comes_up_after_the_start_is_used(opened: Callable[..., Store], tmp_path: Path) -> None:
     in_the_way = tmp_path / "late"
     in_the_way.write_text("in the way of a folder")
     store = opened(path=in_the_way / "store.db")
     in_the_way.unlink()
     in_the_way.mkdir()
-    store.save_prompt(P, "prompt")
-    assert store.project(P).prompt == "prompt"
+    store.save_prompts(P, {"prompt": "prompt"})
+    assert store.project(P).prompt("prompt") == "prompt"
 
 
 def ends(work: Callable[[], None]) -> bool:
@@ -370,8 +501,8 @@ def test_a_write_after_the_end_waits_for_nobody(store: Store) -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_text_that_no_database_can_hold_does_not_stop_the_store(store: Store) -> None:
     def work() -> None:
-        store.save_prompt(P, "half a pair \ud83d")
-        store.save_prompt(Q, "prompt")
+        store.save_prompts(P, {"prompt": "half a pair \ud83d"})
+        store.save_prompts(Q, {"prompt": "prompt"})
 
     assert ends(work)
-    assert store.project(Q).prompt == "prompt"
+    assert store.project(Q).prompt("prompt") == "prompt"

@@ -103,7 +103,7 @@ def error(message: str, code: str | None = None) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_failure_has_its_kind_and_a_sentence_that_says_what_to_do(
+def test_a_failure_has_its_kind_and_a_message_that_says_what_to_do(
     exception: Exception, kind: type[LLMError], words: list[str]
 ) -> None:
     translated = translate(exception, OPENAI)
@@ -115,9 +115,9 @@ def test_a_failure_has_its_kind_and_a_sentence_that_says_what_to_do(
     ("status", "words"),
     [(401, ["Azure OpenAI"]), (404, ["AZURE_DEPLOYMENT_NAME", "AZURE_RESOURCE_ENDPOINT"]), (413, ["DEPLOYMENT_NAME"])],
 )
-def test_the_sentence_names_the_settings_of_the_provider_in_use(status: int, words: list[str]) -> None:
-    sentence = translate(answered(status, error("No")), AZURE).message
-    assert [word for word in words if word not in sentence] == []
+def test_the_message_names_the_settings_of_the_provider_in_use(status: int, words: list[str]) -> None:
+    told = translate(answered(status, error("No")), AZURE).message
+    assert [word for word in words if word not in told] == []
 
 
 STATUSES = [400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 503]
@@ -132,7 +132,7 @@ STATUSES = [400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 503]
         ("Authentication failed for Bearer 0123456789abcdef0123456789abcdef", "0123456789abcdef"),
     ],
 )
-def test_no_sentence_holds_a_part_of_a_key(status: int, message: str, secret: str) -> None:
+def test_no_message_holds_a_part_of_a_key(status: int, message: str, secret: str) -> None:
     assert secret not in translate(answered(status, error(message)), OPENAI).message
 
 
@@ -145,10 +145,10 @@ def test_a_key_too_short_to_be_one_is_left_in_the_words() -> None:
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_every_sentence_is_one_short_line(status: int) -> None:
-    sentence = translate(answered(status, error("first line\nsecond line " + "x" * 5000)), OPENAI).message
-    assert "\n" not in sentence
-    assert len(sentence) < 300
+def test_every_message_is_one_short_line(status: int) -> None:
+    told = translate(answered(status, error("first line\nsecond line " + "x" * 5000)), OPENAI).message
+    assert "\n" not in told
+    assert len(told) < 300
 
 
 def test_the_word_context_alone_is_no_sign_of_too_long_a_prompt() -> None:

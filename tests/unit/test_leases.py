@@ -19,7 +19,7 @@ Join = Callable[[], Leases]
 
 @pytest.fixture
 def join(tmp_path: Path) -> Iterator[Join]:
-    """Makes the claims of one more process over one database."""
+    """Makes the leases of one more process over one database."""
     processes: list[tuple[Store, Leases]] = []
 
     def one_more() -> Leases:
@@ -28,8 +28,8 @@ def join(tmp_path: Path) -> Iterator[Join]:
         return processes[-1][1]
 
     yield one_more
-    for store, claims in processes:
-        claims.close()
+    for store, leases in processes:
+        leases.close()
         store.close()
 
 
@@ -45,12 +45,12 @@ def test_what_one_has_taken_no_other_gets_until_it_is_free(join: Join) -> None:
     assert [*taken, other.take("a")] == [True, False, True, False, True]
 
 
-def test_a_claim_can_be_taken_again_by_its_owner(join: Join) -> None:
+def test_a_lease_can_be_taken_again_by_its_owner(join: Join) -> None:
     one = join()
     assert [one.take("a"), one.take("a")] == [True, True]
 
 
-def test_nobody_else_can_free_a_claim(join: Join) -> None:
+def test_nobody_else_can_free_a_lease(join: Join) -> None:
     one, other = join(), join()
     one.take("a")
     other.free("a")
@@ -66,14 +66,14 @@ def test_each_of_many_is_taken_by_one_of_those_who_want_it_at_once(join: Join) -
     assert [sum(taken[3 * number : 3 * number + 3]) for number in range(len(keys))] == [1] * len(keys)
 
 
-def test_the_claim_of_a_process_that_was_killed_lapses(join: Join) -> None:
+def test_the_lease_of_a_process_that_was_killed_lapses(join: Join) -> None:
     with at(-LEASE_SECONDS - 1):
         join().take("a")
     assert join().take("a")
 
 
 @pytest.mark.parametrize("jump", [3600, 86_400 * 365])
-def test_a_claim_made_by_a_clock_that_was_ahead_binds_nobody(join: Join, jump: float) -> None:
+def test_a_lease_made_by_a_clock_that_was_ahead_binds_nobody(join: Join, jump: float) -> None:
     with at(jump):
         join().take("a")
     assert join().take("a")
@@ -81,7 +81,7 @@ def test_a_claim_made_by_a_clock_that_was_ahead_binds_nobody(join: Join, jump: f
 
 def test_a_database_that_is_away_holds_nobody_back(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path}", reply_ttl=24)
-    claims = Leases(store.database)
-    assert claims.take("a")
-    claims.close()
+    leases = Leases(store.database)
+    assert leases.take("a")
+    leases.close()
     store.close()

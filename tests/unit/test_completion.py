@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from llm_interactive.llm.completion import Choice, Completion, read_completion
+from llm_interactive.llm.completion import Choice, Completion, read_completion, without_reasoning
 
 STOPPED = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Positive"}}
 
@@ -88,3 +88,50 @@ def test_tokens_that_nobody_can_count_are_none(tokens: Any) -> None:
 def test_what_is_no_completion_is_told_from_one(body: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
         read(body)
+
+
+@pytest.mark.parametrize(("reason", "cut"), [("length", True), ("stop", False), ("content_filter", False)])
+def test_a_reply_that_ended_at_the_limit_of_tokens_is_cut(reason: str, cut: bool) -> None:
+    assert read({"choices": [STOPPED, {**STOPPED, "finish_reason": reason}]}).is_cut is cut
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<think>Hm, is it?</think>Friendly", "Friendly"),
+        ("\n<think>\nHm.\n</think>\n\nFriendly\n", "Friendly"),
+        ("<thinking>Hm.</thinking> Friendly", "Friendly"),
+        ("<reasoning>Hm.</reasoning> Friendly", "Friendly"),
+        ("<THINK>Hm.</THINK>Friendly", "Friendly"),
+        ("<think></think>Friendly", "Friendly"),
+        ("Hm, is it? Yes.\n</think>\nFriendly", "Friendly"),
+        ("<think>Hm, and then it was cut off", ""),
+        ("[THINK]Hm.[/THINK]Friendly", "Friendly"),
+        ("[THINK]Hm, and then it was cut off", ""),
+        ("<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>Friendly", "Friendly"),
+        ("<|channel|>analysis<|message|>Hm.<|end|><|channel|>final<|message|>Friendly<|return|>", "Friendly"),
+        ("<|channel|>final<|message|>Friendly<|end|>", "Friendly"),
+        ("<|channel|>analysis<|message|>Hm, and then it was cut off", ""),
+        ("analysisHm, is it? Yes.assistantfinalFriendly", "Friendly"),
+    ],
+)
+def test_what_a_model_thinks_aloud_is_no_part_of_its_reply(text: str, said: str) -> None:
+    assert (without_reasoning(text), choice(content=text).text) == (said, said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Friendly",
+        "two\n\nparagraphs",
+        '{"response": "R", "c": null}',
+        "It says <b>think</b>.",
+        "Use the tag <think> for it.",
+        "[thinking] no mark of any model",
+        "analysis of the text: friendly",
+        "analysis: the assistant is final",
+        "",
+    ],
+)
+def test_any_other_reply_stays_as_it_is(text: str) -> None:
+    assert without_reasoning(text) == text

@@ -1,0 +1,93 @@
+"""Templates: what is a placeholder, and what fills it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llm_interactive.errors import PromptError, TaskDataError
+from llm_interactive.prompts.template import fill, placeholders
+
+
+@pytest.mark.parametrize(
+    ("template", "names"),
+    [
+        ("no placeholder", set()),
+        ("{text}", {"text"}),
+        ("{text} and {prompt} and {text}", {"text", "prompt"}),
+        ("{a.b.c}", {"a.b.c"}),
+        ("{rows.0.name}", {"rows.0.name"}),
+        ("{with-dash} {with_underscore} {größe}", {"with-dash", "with_underscore", "größe"}),
+        ("{{text}}", set()),
+        ("{{{text}}}", {"text"}),
+        ('{"label": "x"}', set()),
+        ("{ text }", set()),
+        ("{}", set()),
+        ("{0}", set()),
+        ("{text!r}", set()),
+        ("{text:>10}", set()),
+        ("{text[0]}", set()),
+        ("{a..b}", set()),
+        ("{.a}", set()),
+        ("function() { return 1; }", set()),
+    ],
+)
+def test_only_a_name_in_braces_is_a_placeholder(template: str, names: set[str]) -> None:
+    assert placeholders(template) == names
+
+
+FIELDS: dict[str, Any] = {"text": "T", "prompt": "P", "a": {"b": "nested"}, "rows": [{"n": 1}], "n": 5, "null": None}
+
+
+@pytest.mark.parametrize(
+    ("template", "filled"),
+    [
+        ("Source Text: {text}\n\nTask Directive: {prompt}", "Source Text: T\n\nTask Directive: P"),
+        ("{text}{text}", "TT"),
+        ("{a.b}", "nested"),
+        ("{a}", '{"b": "nested"}'),
+        ("{rows.0.n}", "1"),
+        ("{n}", "5"),
+        ("{{text}}", "{text}"),
+        ("{{{text}}}", "{T}"),
+        ("{{", "{"),
+        ("}}", "}}"),
+        ('{"a": {"b": 1}}', '{"a": {"b": 1}}'),
+        ('{{"a": {{"b": {n}}}}}', '{"a": {"b": 5}}'),
+        ("{ and }", "{ and }"),
+        ('Answer as {"label": "…", "text": {text}}', 'Answer as {"label": "…", "text": T}'),
+        ("{text!r} {text:>10}", "{text!r} {text:>10}"),
+        ("", ""),
+    ],
+)
+def test_a_template_is_filled_and_other_braces_stay(template: str, filled: str) -> None:
+    assert fill(template, FIELDS) == filled
+
+
+def test_a_value_is_never_taken_for_a_template() -> None:
+    assert fill("{text} {prompt}", {"text": "{prompt}", "prompt": "{{x}} {text}"}) == "{prompt} {{x}} {text}"
+
+
+def test_an_unknown_placeholder_is_named_with_the_fields_there_are() -> None:
+    with pytest.raises(PromptError) as caught:
+        fill("{text} {question}", {"text": "T", "author": "A"})
+    assert "{question}" in caught.value.message
+    assert "author, text" in caught.value.message
+
+
+@pytest.mark.parametrize("template", ["{text.__class__}", "{text.upper}", "{rows.5}", "{a.x}"])
+def test_a_placeholder_that_leads_nowhere_is_unknown(template: str) -> None:
+    with pytest.raises(PromptError):
+        fill(template, FIELDS)
+
+
+def test_a_null_field_is_an_error_and_never_the_word_none() -> None:
+    with pytest.raises(TaskDataError, match='"null" is null'):
+        fill("{null}", FIELDS)
+
+
+def test_an_error_says_nothing_of_the_values() -> None:
+    with pytest.raises(PromptError) as caught:
+        fill("{other}", {"text": "a private matter"})
+    assert "private" not in caught.value.message
