@@ -215,7 +215,7 @@ def _owners(
     if control.per_region or control.tag == "Relations":
         # They belong to spans, whichever prompt these are found by.
         return same_object or list(range(len(prompts)))
-    words = _WORDS.findall(control.name.casefold())
+    words = _stem(control.name, prefixes)
     stems = [_stem(prompt.name, prefixes) for prompt in prompts]
     by_stem = [n for n, stem in enumerate(stems) if stem and words[: len(stem)] == stem]
     if by_stem:

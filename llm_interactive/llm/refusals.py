@@ -21,6 +21,7 @@ _WORDS = {
         r"response_format|json_schema|text\.format|\bschema\b|grammar|structured", re.IGNORECASE
     ),
 }
+_MAX_READ = 10_000
 _TOO_LONG = re.compile(r"context.?(length|window|size)|too long|too many tokens|too large", re.IGNORECASE)
 
 
@@ -34,7 +35,7 @@ def refused_parameter(error: openai.APIStatusError, sent: Collection[str]) -> st
     for name in _locations(body):
         if name in sent:
             return name
-    words = str(error.message)
+    words = _words(error.body)
     if code == "context_length_exceeded" or _TOO_LONG.search(words):
         return None
     if param == "text" and "response_format" in sent:
@@ -42,8 +43,17 @@ def refused_parameter(error: openai.APIStatusError, sent: Collection[str]) -> st
     return next((name for name, pattern in _WORDS.items() if name in sent and pattern.search(words)), None)
 
 
+def _words(body: Any) -> str:
+    """What an error says; in OpenAI's form the client has unwrapped it, others say it in a word of their own."""
+    if isinstance(body, dict):
+        body = next((body[name] for name in ("message", "detail", "error") if isinstance(body.get(name), str)), "")
+    return body[:_MAX_READ] if isinstance(body, str) else ""
+
+
 def _locations(body: Any) -> list[str]:
     """The field names in a validation error as FastAPI servers send it."""
+    if isinstance(body, dict) and isinstance(body.get("message"), dict):
+        body = body["message"]
     details = body.get("detail") if isinstance(body, dict) else None
     places = [detail.get("loc") for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
     return [str(part) for place in places if isinstance(place, list) for part in place]

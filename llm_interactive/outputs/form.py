@@ -19,6 +19,12 @@ from llm_interactive.outputs.relations import Relations
 from llm_interactive.outputs.schema import guide, object_schema
 from llm_interactive.outputs.textarea import TextArea
 
+_MEANT = (
+    "allownested choice format leafsonly max maxrating maxsubmissions maxusages min only peritem perregion step value "
+    "whenlabelvalue"
+).split()
+"""Attributes of controls that make another prediction; the others are looks."""
+
 
 @dataclass(frozen=True)
 class Form:
@@ -87,11 +93,14 @@ class Form:
 
     @cached_property
     def digest(self) -> str:
-        """What of the outputs makes a reply another one (64 hex digits); labels from the task's data do not count."""
-        if self._constant:
-            outcome: Any = self._constant
-        else:
-            outcome = [[o.control.tag, o.control.name, dict(o.control.attributes)] for o in self.outputs]
+        """What of the form makes a prediction another one (64 hex digits); what tasks bring does not count."""
+        tags = [control for control in self.spec.controls if control not in [tag for tag, _ in self.unfilled]]
+        outcome = [
+            self.guide({}) if self._constant else None,
+            [_meaning(tag) for tag in tags],
+            [[tag.name, tag.tag, tag.value] for tag in self.spec.objects],
+            [tag.title for tag in self.spec.objects] if len(self.spec.objects) > 1 else None,
+        ]
         return hashlib.sha256(json.dumps(outcome, sort_keys=True).encode()).hexdigest()
 
     def read(self, reply: str, data: Data, *, cut: bool = False) -> Answer:
@@ -140,3 +149,15 @@ class Form:
         if self.is_plain or any(output.depends_on_task for output in self.outputs):
             return None
         return object_schema(self._ordered, {}), guide(self._ordered, {})
+
+
+def _meaning(tag: ControlTag) -> list[Any]:
+    attributes = {name: tag.attributes[name] for name in _MEANT if name in tag.attributes}
+    return [
+        tag.tag,
+        tag.name,
+        [target.name for target in tag.objects],
+        attributes,
+        repr(tag.labels),
+        repr(tag.conditions),
+    ]

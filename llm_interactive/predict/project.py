@@ -81,9 +81,15 @@ class Project:
     @property
     def unfilled(self) -> dict[str, str]:
         """Why controls are not filled, by their names."""
-        filled = {output.control.name for form in self.forms for output in form.outputs}
-        reasons = {control.name: reason for form in self.forms for control, reason in form.unfilled}
-        return {name: reason for name, reason in reasons.items() if name not in filled}
+        left = [{control.name: reason for control, reason in form.unfilled} for form in self.forms]
+        # A control may belong to several prompts, and one of them fill it.
+        filled = {
+            control.name
+            for form, unfilled in zip(self.forms, left, strict=True)
+            for control in form.spec.controls
+            if control.name not in unfilled
+        }
+        return {name: reason for reasons in left for name, reason in reasons.items() if name not in filled}
 
     @property
     def summary(self) -> str:

@@ -22,8 +22,7 @@ def model_version(prompts: Mapping[str, str | None], forms: Sequence[Form], opti
             {
                 "prompt": prompts.get(form.name),
                 "field": form.name,
-                "objects": [[tag.name, tag.tag, tag.value] for tag in form.spec.objects],
-                "outputs": form.digest,
+                "form": form.digest,
             }
             for form in forms
         ],

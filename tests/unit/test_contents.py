@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llm_interactive.errors import TaskDataError
-from llm_interactive.labeling.contents import PICTURE, Turn, addresses_of, text_of, turns_of
+from llm_interactive.labeling.contents import PICTURE, Turn, addresses_of, pictures_in, text_of, turns_of
 from llm_interactive.labeling.tags import ObjectTag
 
 
@@ -83,7 +83,7 @@ def test_a_turn_is_who_speaks_and_what_is_said() -> None:
 
 def test_a_turn_with_null_is_left_out_and_one_without_a_text_is_the_tasks_error() -> None:
     assert turns_of(DIALOGUE, {"field": [{"role": "assistant", "content": None}]}) == []
-    with pytest.raises(TaskDataError, match='Paragraph 2 of .* has no "content"'):
+    with pytest.raises(TaskDataError, match=r'Paragraph 2 of .* has no "content"'):
         turns_of(DIALOGUE, {"field": [{"content": "Hi"}, {"role": "assistant"}]})
 
 
@@ -109,5 +109,4 @@ def test_the_addresses_of_a_list_are_those_of_the_pictures_in_it() -> None:
         {"id": 2, "title": "none", "html": None},
         {"id": 3, "html": '<img src="https://e.com/c?x=1&amp;y=2" alt="">'},
     ]
-    found = addresses_of(ObjectTag("List", "x", "$field"), {"field": items})
-    assert found == ["a.png", "b.png", "https://e.com/c?x=1&y=2"]
+    assert pictures_in(items) == ["a.png", "b.png", "https://e.com/c?x=1&y=2"]

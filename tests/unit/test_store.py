@@ -278,7 +278,8 @@ def old_release(file: Path) -> Path:
                 PRIMARY KEY (id)
             );
             CREATE INDEX ix_prompts_project ON prompts (project);
-            INSERT INTO prompts (project, text, created_at) VALUES ('1.1795372439', 'first', 1), ('2.1795372439', 'Q', 2);
+            INSERT INTO prompts (project, text, created_at) VALUES ('1.1795372439', 'first', 1);
+            INSERT INTO prompts (project, text, created_at) VALUES ('2.1795372439', 'Q', 2);
             INSERT INTO prompts (project, text, created_at) VALUES ('1.1795372439', 'of the old release', 3);
             """
         )

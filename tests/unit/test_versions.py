@@ -109,7 +109,7 @@ def test_another_prompt_is_another_version(form: Make, prompt: str | None) -> No
 def test_another_config_with_another_outcome_is_another_version(form: Make, old: str, new: str) -> None:
     before = AREAS + CHOICES
     assert old in before
-    prompt = {name: "P" for name in ("prompt", "prompt-2")}
+    prompt = dict.fromkeys(("prompt", "prompt-2"), "P")
     versions = {model_version(prompt, [form(inside)], OPTIONS) for inside in (before, before.replace(old, new, 1))}
     assert len(versions) == 2
 
