@@ -160,15 +160,14 @@ def _error(message: str) -> bytes:
     return json.dumps({"error": {"message": message, "type": "error", "param": None, "code": None}}).encode()
 
 
+_CONTENT = json.dumps({"response": "Sarcastic [NAME]", "sentiment": "Sarcastic"})
 _COMPLETION = json.dumps(
     {
         "id": "chatcmpl-loopback",
         "object": "chat.completion",
         "created": 1795372433,
         "model": "loopback",
-        "choices": [
-            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Sarcastic [NAME]"}}
-        ],
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": _CONTENT}}],
         "usage": {"prompt_tokens": 90, "completion_tokens": 5, "total_tokens": 95},
     }
 ).encode()

@@ -64,8 +64,11 @@ class Output(Protocol):
 
 
 def region_id(*parts: Any) -> str:
-    """An id that is the same for the same control, place and label, so that another answer replaces the region."""
-    return hashlib.sha256("\x1f".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()[:10]
+    """An id that is the same for the same control, place and label, so that another answer replaces the region.
+
+    It begins with a letter: the page would put ids of digits alone before all others.
+    """
+    return "r" + hashlib.sha256("\x1f".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()[:10]
 
 
 def region(control: ControlTag, value: Mapping[str, Any], *, target: ObjectTag | None = None, id: str = "") -> Region:

@@ -48,7 +48,7 @@ def outputs_of(spec: PromptSpec) -> tuple[tuple[Output, ...], Unfilled]:
     for tag in tags:
         inner = [_OF_THE_TASK[other.tag](other) for other in per_region if _same_object(tag, other)]
         rectangle = next((other for other in rectangles if _same_object(tag, other)), None)
-        output = _output(tag, inner, rectangle, numbered=bool(relations))
+        output = _output(tag, inner, rectangle, numbered=bool(relations), is_response=tag == spec.response)
         if output is not None:
             outputs.append(output)
             used.add(tag.name)
@@ -81,7 +81,7 @@ def has_options(output: Output, data: Data) -> bool:
 
 
 def _output(
-    tag: ControlTag, per_region: Sequence[Output], rectangle: ControlTag | None, *, numbered: bool
+    tag: ControlTag, per_region: Sequence[Output], rectangle: ControlTag | None, *, numbered: bool, is_response: bool
 ) -> Output | None:
     """The output of a control that belongs to the task or makes regions; None if a model cannot fill it."""
     objects = {target.tag for target in tag.objects}
@@ -93,7 +93,7 @@ def _output(
         return Boxes(tag, per_region, rectangle if tag.tag == "Labels" else None)
     if tag.tag not in _OF_THE_TASK or tag.per_region or not objects & set(READABLE):
         return None
-    output = _OF_THE_TASK[tag.tag](tag)
+    output = TextArea(tag, is_response) if tag.tag == "TextArea" else _OF_THE_TASK[tag.tag](tag)
     return PerItem(output) if tag.per_item else output
 
 

@@ -17,16 +17,18 @@ class TextArea:
     """A text or None; a list of texts (several responses) becomes one region with an entry for each."""
 
     control: ControlTag
+    is_response: bool = False
+    """Whether a reply always has it: small models would often rather give null."""
 
     depends_on_task = False
 
     def schema(self, data: Data) -> Schema:
-        """A string or null."""
-        return {"type": ["string", "null"]}
+        """A string, or null unless it is the response."""
+        return {"type": "string" if self.is_response else ["string", "null"]}
 
     def guide(self, data: Data) -> str:
         """The form."""
-        return "text, or null"
+        return "text" if self.is_response else "text, or null"
 
     def check(self, value: Any, data: Data) -> Checked:
         """A text that is not blank, or a list of such."""
@@ -39,10 +41,8 @@ class TextArea:
         return Checked(None, None if value is None else "must be a text or null")
 
     def regions(self, value: Any, data: Data) -> list[Region]:
-        """One region, of at most `maxSubmissions` texts."""
+        """One region with all texts, also with more than `maxSubmissions`: they are paid for."""
         texts = [value] if isinstance(value, str) else list(value or [])
-        most = self.control.attributes.get("maxsubmissions", "")
-        texts = texts[: int(most)] if most.isdecimal() and int(most) else texts
         return [region(self.control, {"text": texts})] if texts else []
 
     def value_of(self, regions: Sequence[Region]) -> list[str]:

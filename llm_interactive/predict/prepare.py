@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from llm_interactive.deadline import NEVER, Deadline
 from llm_interactive.labeling.contents import addresses_of, pictures_in
 from llm_interactive.labeling.fields import object_value
 from llm_interactive.labeling.tags import Region
@@ -48,19 +49,24 @@ def _of_task(task: str, region: Region) -> Region:
     return {**region, **{name: region_id(task, region[name]) for name in ("id", "from_id", "to_id") if name in region}}
 
 
-def prepare(task: Task, prompt: str, form: Form, options: ChatOptions, images: ImageInput) -> PreparedTask:
-    """The request that `prompt` makes of a task.
+def prepare(
+    task: Task, prompt: str, form: Form, options: ChatOptions, images: ImageInput, deadline: Deadline = NEVER
+) -> PreparedTask:
+    """The request that `prompt` makes of a task; its files are there by `deadline`.
 
     Raises:
         PromptError: a placeholder names no field of the task.
         TaskDataError: the task's data cannot be sent.
+        DeadlineError: its files did not come in time.
         SetupError: an image's text is needed and the OCR extra is not installed.
     """
     data = data_of(task)
     addresses = {tag.name: addresses_of(tag, data) for tag in form.spec.objects if tag.tag in ("Image", "Pdf")}
     for name, field in form.picture_fields.items():
         addresses[name] = pictures_in(object_value(field, data))
-    seen = {name: images.content(found, id_of(task), options.model) for name, found in addresses.items() if found}
+    seen = {
+        name: images.content(found, id_of(task), options.model, deadline) for name, found in addresses.items() if found
+    }
     structured = options.structured_output and not form.is_plain
     asked = Prompt(prompt, form.guide(data) if structured else "", form.labels(data))
     request = ChatRequest(

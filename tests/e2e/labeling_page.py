@@ -45,14 +45,12 @@ class LabelingPage:
         for value in of:
             expect(self.choice(value)).to_be_checked(checked=value in values)
 
-    def ask(self, prompt: str) -> Json:
+    def ask(self, prompt: str, field: str = "prompt") -> Json:
         """Type a prompt and press Shift+Enter; what Label Studio answered to the page."""
-        field = self.page.locator("textarea[data-testid=textarea-input][name=prompt]")
-        field.fill(prompt)
-        return self._asking(lambda: field.press("Shift+Enter"))
+        return self.add(field, prompt)
 
     def add(self, name: str, text: str) -> Json:
-        """Add a text of one's own to the TextArea `name`, which asks the model too."""
+        """Add a text to the TextArea `name`, which asks the model."""
         field = self.page.locator(f"[data-testid=textarea-input][name={name}]")
         field.fill(text)
         # A field of one row takes Enter, one of several rows keeps it for a line break.

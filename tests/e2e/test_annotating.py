@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,18 +19,24 @@ pytestmark = pytest.mark.e2e
 CHOICES = ["Sarcastic", "Not Sarcastic"]
 
 
+def labelled(response: str, *labels: str) -> str:
+    """A reply that fits the schema of the text classification."""
+    return json.dumps({"response": response, "sentiment": labels})
+
+
 def test_the_reply_is_on_the_page_and_the_box_it_names_is_ticked(
     fixed_project: Callable[..., Project], fixed_llm: FakeLLM, page: LabelingPage, tmp_path: Path
 ) -> None:
     prompt = "Is this text Sarcastic or Not Sarcastic? Say why in one sentence."
-    fixed_llm.answer = "Sarcastic: nobody loves a crash, so the praise means its opposite."
+    reply = "Nobody loves a crash, so the praise means its opposite."
+    fixed_llm.answer = labelled(reply, "Sarcastic")
     project = fixed_project("text-classification", sample_tasks("text-classification"))
     page.open(project.id, project.tasks[0])
 
     page.ask(prompt)
 
     expect(page.texts("prompt")).to_have_text([prompt])
-    expect(page.texts("response")).to_have_text([fixed_llm.answer])
+    expect(page.texts("response")).to_have_text([reply])
     page.expect_ticked("Sarcastic", of=CHOICES)
     [call] = fixed_llm.calls
     assert "I love it when my computer crashes" in call.prompt
@@ -45,7 +52,7 @@ def test_submitting_keeps_what_was_on_the_page(
     prompt: str,
 ) -> None:
     fixed_llm.answer = "Sarcastic."
-    fixed_llm.queue("Clearly not sarcastic.")
+    fixed_llm.queue(labelled("Clearly not sarcastic.", "Not Sarcastic"))
     project = fixed_project("text-classification")
     page.open(project.id, project.tasks[0])
     page.ask(prompt)
@@ -79,7 +86,9 @@ def test_a_dialogue_goes_to_the_llm_as_a_chat(
 def test_asking_again_gives_a_fresh_reply(
     fixed_project: Callable[[str], Project], fixed_llm: FakeLLM, page: LabelingPage, prompt: str
 ) -> None:
-    fixed_llm.queue("Sarcastic, I think.", "On second thought: not sarcastic.")
+    fixed_llm.queue(
+        labelled("Sarcastic, I think.", "Sarcastic"), labelled("On second thought: not sarcastic.", "Not Sarcastic")
+    )
     project = fixed_project("text-classification")
     page.open(project.id, project.tasks[0])
     page.ask(prompt)

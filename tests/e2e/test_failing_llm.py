@@ -67,9 +67,9 @@ def test_without_a_response_field_the_interactive_api_gives_the_sentence(stack: 
 def test_a_failed_batch_stores_nothing_and_keeps_no_error_as_a_reply(
     fixed_project: Callable[[str], Project], fixed_llm: FakeLLM, prompt: str
 ) -> None:
-    fixed_llm.answer = WRONG_KEY
     project = fixed_project("text-classification")
     project.ask(prompt)
+    fixed_llm.answer = WRONG_KEY
 
     project.studio.retrieve_predictions(project.id)
 

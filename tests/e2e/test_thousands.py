@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -45,8 +46,13 @@ def reply_to(number: int) -> str:
     return f"{label_of(number)} (statement {number})"
 
 
+def labelled(number: int) -> str:
+    """The reply in the form that the schema asks for."""
+    return json.dumps({"response": reply_to(number), "sentiment": [label_of(number)]})
+
+
 def reply_slowly(call: Call) -> Reply:
-    return Reply(texts=[reply_to(number_in(call))], delay=LATENCY)
+    return Reply(texts=[labelled(number_in(call))], delay=LATENCY)
 
 
 class StopsAfter:
@@ -64,7 +70,7 @@ class StopsAfter:
             hang = len(self.replied) >= self._count
             (self.hanging if hang else self.replied).add(number)
             self._changed.notify_all()
-        return Reply(texts=[reply_to(number)], delay=0 if hang else LATENCY, hang=hang)
+        return Reply(texts=[labelled(number)], delay=0 if hang else LATENCY, hang=hang)
 
     def wait_for_hanging(self, count: int, timeout: float) -> None:
         """Returns once `count` calls hang: all of the backend's threads, so each has stored what it got before."""

@@ -235,11 +235,6 @@ def test_all_plain_replies_stand_in_the_response(form: Make) -> None:
     assert filled(form(AREAS), "first", "second", "third") == {"response": ["first", "second", "third"]}
 
 
-def test_no_more_texts_are_given_than_the_field_takes(form: Make) -> None:
-    inside = AREAS.replace('name="response"', 'name="response" maxSubmissions="2"')
-    assert filled(form(inside), "first", "second", "third") == {"response": ["first", "second"]}
-
-
 def test_one_reply_fills_all_outputs(form: Make) -> None:
     inside = AREAS + choices("Yes", "No") + NOTES
     reply = {"response": "R", "c": "No", "notes": "N"}

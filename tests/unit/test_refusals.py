@@ -155,7 +155,7 @@ def test_the_newer_name_of_a_limit_can_be_refused_likewise() -> None:
         error("Your prompt names no animal"),
         {"error": "a bare string"},
         {"detail": "no list"},
-        {"detail": [None, {"loc": "n"}, {}]},
+        {"detail": [None, {"loc": "x"}, {}]},
         {},
         ["a", "list"],
         b"<html>bad request</html>",
@@ -166,6 +166,12 @@ def test_an_error_about_something_else_refuses_no_parameter(body: Any) -> None:
     assert refused(body) is None
 
 
-@pytest.mark.parametrize("odd", [5, ["temperature"], {"name": "n"}, True])
+@pytest.mark.parametrize("quoted", ["Mind the temperature.", "Answer by this schema:", "Is 'n' a vowel?", "grammar"])
+def test_a_validation_error_that_quotes_the_task_refuses_no_parameter(quoted: str) -> None:
+    detail = {"loc": ["body", "messages", 0, "content"], "msg": "Input should be a valid string", "input": quoted}
+    assert refused({"detail": [detail]}, status=422) is None
+
+
+@pytest.mark.parametrize("odd", [5, ["x"], {"name": "x"}, True])
 def test_a_name_of_an_odd_shape_is_no_harm(odd: Any) -> None:
     assert refused({"error": {"message": "No.", "param": odd, "code": odd}}) is None

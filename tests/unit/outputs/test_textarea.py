@@ -45,10 +45,15 @@ def test_what_is_no_text_is_refused(value: Any) -> None:
     assert area().check(value, {}).fault == "must be a text or null"
 
 
-def test_several_texts_are_entries_of_one_region_up_to_max_submissions() -> None:
+def test_several_texts_are_entries_of_one_region_and_none_that_is_paid_for_is_lost() -> None:
     assert area().regions(["a", "b", "c"], {})[0]["value"] == {"text": ["a", "b", "c"]}
-    assert area(maxsubmissions="2").regions(["a", "b", "c"], {})[0]["value"] == {"text": ["a", "b"]}
-    assert area(maxsubmissions="0").regions(["a", "b"], {})[0]["value"] == {"text": ["a", "b"]}
+    assert area(maxsubmissions="1").regions(["a", "b", "c"], {})[0]["value"] == {"text": ["a", "b", "c"]}
+
+
+def test_the_response_is_always_asked_for_and_other_texts_may_be_none() -> None:
+    control = area().control
+    assert TextArea(control, is_response=True).schema({}) == {"type": "string"}
+    assert TextArea(control).schema({}) == {"type": ["string", "null"]}
 
 
 @given(texts=st.lists(st.text(), max_size=4))
