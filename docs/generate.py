@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def settings_table() -> str:
-    """The README's table of settings."""
+    """The table of settings."""
     rows = ["| variable | default | what it is | allowed |", "|---|---|---|---|"]
     for name, field in Settings.model_fields.items():
         extra = field.json_schema_extra
@@ -49,7 +49,8 @@ def _default(value: object) -> str:
 def parts() -> dict[Path, dict[str, str]]:
     """For each file its parts that are made from the code, by name."""
     return {
-        ROOT / "README.md": {"settings": settings_table(), "labels": label_figures()},
+        ROOT / "docs/settings.md": {"settings": settings_table()},
+        ROOT / "docs/labeling-configs.md": {"labels": label_figures()},
         ROOT / "docs/errors.md": {"errors": errors_table()},
     }
 
