@@ -35,6 +35,12 @@ class Example:
 ALL_EXAMPLES = (
     Example("text-classification", "Text classification", "Is this text Sarcastic or Not Sarcastic?"),
     Example("chat", "Chat", "Answer the user's last message in one short sentence."),
+    Example("entities", "Entities in a text", "Mark every person, organization and place."),
+    Example("graded-summary", "Graded summary", "Summarize the article in one sentence."),
+    Example("two-prompts", "Two prompts in one form", "Summarize the message in one sentence."),
+    Example("document-fields", "Fields of an invoice", "Read number, date, total and category of the invoice."),
+    Example("preference-pair", "Preference pair", "Which answer is more helpful, and why?"),
+    Example("ranked-list", "Ranked list", "Rank the answers by how helpful they are."),
     Example("image-receipts", "Receipts", "Which category does this receipt belong to?"),
 )
 

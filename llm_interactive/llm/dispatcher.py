@@ -2,7 +2,7 @@
 
 Callers hand in calls and get futures. `max_concurrency` threads take them: an interactive call before any batch's,
 batches in turn. A call that failed for a moment goes back to the head of its queue with a pause, so no thread waits
-for it; a rate limit pauses all calls. Nothing here knows what a call does.
+for it; a rate limit that most calls meet pauses all of the same model. Nothing here knows what a call does.
 """
 
 from __future__ import annotations

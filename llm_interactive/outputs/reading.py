@@ -76,7 +76,7 @@ def _from_text(text: str, outputs: Sequence[Output], data: Data, *, cut: bool) -
         values[output.control.name] = next(iter(found), None) if output.single else found
     labelled = any(values[output.control.name] for output in choices)
     faults = [_CUT] if cut else []
-    if not labelled and not areas:
+    if (not labelled and not areas) or text.startswith("{"):
         faults.append(_NOT_JSON)
     return Answer(_of(_shown(values, outputs), values), tuple(faults), is_json=False)
 

@@ -36,8 +36,12 @@ class TextArea:
             return Checked([storable(text) for text in value if text.strip()] or None)
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
+        if isinstance(value, str) and value.strip():
+            return Checked(storable(value))
+        if self.is_response:
+            return Checked(None, "must be a text that is not empty")
         if isinstance(value, str):
-            return Checked(storable(value) if value.strip() else None)
+            return Checked(None)
         return Checked(None, None if value is None else "must be a text or null")
 
     def regions(self, value: Any, data: Data) -> list[Region]:

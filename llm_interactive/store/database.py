@@ -237,9 +237,11 @@ class Database:
         if self._engine.dialect.name == "sqlite":
             private_file(str(self._engine.url.database))
         with self._engine.begin() as connection:
+            # Looking first and then making something collides when processes start together.
             if self._engine.dialect.name == "postgresql":
-                # IF NOT EXISTS alone still collides when replicas start together.
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+            else:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
             for table in self._upserts:
                 connection.execute(CreateTable(table, if_not_exists=True))
                 self._add_columns(connection, table)

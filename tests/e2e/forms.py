@@ -352,7 +352,7 @@ RANKS = FormPage(
         {
             "response": [["Eat."]],
             "order": [{"order": ["b", "a"]}],
-            "sorted": [{"_": ["a"], "good": ["c"], "bad": ["b"]}],
+            "sorted": [{"good": ["c"], "bad": ["b"]}],
         },
     ),
     Filled(

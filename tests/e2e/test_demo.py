@@ -19,6 +19,8 @@ import pytest
 from demo.label_studio import Json, LabelStudio
 from demo.paths import ROOT
 from demo.processes import answers
+from demo.projects import ALL_EXAMPLES, Example
+from llm_interactive.predict.project import forms_of
 from tests.e2e.stack import eventually, values
 
 pytestmark = pytest.mark.e2e
@@ -71,6 +73,7 @@ class FirstStart:
     titles: list[str]
     backend: Json
     answer: Json
+    filled: dict[str, set[str]]
     exit_status: int
     still_up: list[bool]
 
@@ -82,12 +85,33 @@ def first_start(tmp_path_factory: pytest.TempPathFactory) -> FirstStart:
         studio = studio_of(printed, data)
         titles = [project["title"] for project in studio.projects()]
         [backend] = studio.backends(text_project(studio))
-        prompt = {"id": "p", "from_name": "prompt", "to_name": "text", "type": "textarea", "value": {"text": ["Why?"]}}
-        answer = studio.ask(backend["id"], studio.tasks(text_project(studio))[0]["id"], [prompt])
+        answer = ask(studio, "Text classification", "prompt", "Why?")
+        filled = {example.title: filled_by(studio, example) for example in ALL_EXAMPLES}
         process.send_signal(signal.SIGINT)
         status = process.wait(20)
         still_up = [answers(f"{url}/health") for url in (studio.url, backend["url"])]
-    return FirstStart(data, sorted(titles), backend, answer, status, still_up)
+    return FirstStart(data, sorted(titles), backend, answer, filled, status, still_up)
+
+
+def ask(studio: LabelStudio, title: str, field: str, prompt: str) -> Json:
+    """What Label Studio answers to `prompt`, typed into the field of the project's first task."""
+    project = next(int(project["id"]) for project in studio.projects() if project["title"] == title)
+    [backend] = studio.backends(project)
+    region = {"id": "p", "from_name": field, "to_name": "x", "type": "textarea", "value": {"text": [prompt]}}
+    return studio.ask(backend["id"], studio.tasks(project)[0]["id"], [region])
+
+
+def filled_by(studio: LabelStudio, example: Example) -> set[str]:
+    """The controls that an example's prompts fill."""
+    result = []
+    for form in forms_of(example.label_config, "prompt", "response"):
+        result += [
+            region
+            for region in ask(studio, example.title, form.name, example.prompt)["data"]["result"]
+            if region["from_name"] != form.name
+        ]
+    assert "⚠" not in str(result)
+    return {region["from_name"] for region in result}
 
 
 def text_project(studio: LabelStudio) -> int:
@@ -95,7 +119,7 @@ def text_project(studio: LabelStudio) -> int:
 
 
 def test_there_is_a_project_with_a_connected_model_for_each_example(first_start: FirstStart) -> None:
-    assert first_start.titles == ["Chat", "Receipts", "Text classification"]
+    assert first_start.titles == sorted(example.title for example in ALL_EXAMPLES)
     assert first_start.backend["state"] == "CO"
     assert first_start.backend["is_interactive"]
 
@@ -104,6 +128,11 @@ def test_the_local_llm_answers(first_start: FirstStart) -> None:
     [reply] = values(first_start.answer["data"]["result"])["response"]
 
     assert not reply.startswith("⚠")
+
+
+@pytest.mark.parametrize("example", ALL_EXAMPLES, ids=lambda example: example.name)
+def test_every_example_is_filled_visibly(first_start: FirstStart, example: Example) -> None:
+    assert first_start.filled[example.title]
 
 
 def test_ctrl_c_stops_everything(first_start: FirstStart) -> None:
@@ -119,7 +148,8 @@ def test_another_start_keeps_the_projects_and_follows_the_backend_to_another_por
         [backend] = studio.backends(text_project(studio))
         webhooks = studio.call("GET", f"/api/webhooks/?project={text_project(studio)}")
 
-    assert sorted(projects) == [("Chat", 6), ("Receipts", 5), ("Text classification", 8)]
+    counts = {"Chat": 6, "Text classification": 8}
+    assert sorted(projects) == sorted((example.title, counts.get(example.title, 5)) for example in ALL_EXAMPLES)
     assert backend["url"] != before
     assert backend["state"] == "CO"
     assert [webhook["url"] for webhook in webhooks] == [f"{backend['url']}/webhook"]

