@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import images, rates, safety, throughput, waiting
+from benchmarks import images, outputs, rates, safety, spans, throughput, waiting
 from benchmarks.cpu import Others
 from benchmarks.figures import Row, table
 from benchmarks.sizes import FULL, QUICK, Sizes
@@ -22,6 +22,9 @@ from benchmarks.sizes import FULL, QUICK, Sizes
 Scenario = Callable[[Sizes, Path], list[Row]]
 
 SCENARIOS: dict[str, Scenario] = {
+    "templates": outputs.templates,
+    "plain-text": outputs.plain_text,
+    "spans": spans.spans,
     "start": waiting.start,
     "batch": throughput.batch,
     "zero-latency": throughput.zero_latency,

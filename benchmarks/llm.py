@@ -20,16 +20,18 @@ from benchmarks.limits import FixedWindow, TokenBucket
 _NAME = re.compile(rb"\[(t-[\w-]+)\]")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _REFUSAL_SECONDS = 0.005
+_CONTENT = '{"response": "Sarcastic [NAME]", "sentiment": "Sarcastic"}'
 
 
 @dataclass
 class Behaviour:
     """`latency` ± `jitter` seconds; `failing` maps tasks to the status they always get; at most one of the limits.
 
-    `bucket` is rate per second and burst, `window` is limit and seconds.
+    `content` is the reply, with the task's name for NAME, `bucket` is rate per second and burst, `window` is limit and seconds.
     """
 
     latency: float = 0.0
+    content: str = _CONTENT
     jitter: float = 0.0
     failing: dict[str, int] = field(default_factory=dict)
     bucket: tuple[float, float] | None = None
@@ -55,6 +57,7 @@ class Server:
 
     def behave(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
+        self.completion = _completion(behaviour.content)
         self.calls: list[Call] = []
         self.in_flight = 0
         self.most_in_flight = 0
@@ -82,7 +85,7 @@ class Server:
         status = behaviour.failing.get(name, 200)
         if status != 200:
             return status, latency, _response(status, _error("This one never works"))
-        return 200, latency, _response(200, _completion(name))
+        return 200, latency, _response(200, self.completion.replace(b"NAME", name.encode()))
 
 
 class _Connection(asyncio.Protocol):
@@ -160,21 +163,18 @@ def _error(message: str) -> bytes:
     return json.dumps({"error": {"message": message, "type": "error", "param": None, "code": None}}).encode()
 
 
-_CONTENT = json.dumps({"response": "Sarcastic [NAME]", "sentiment": "Sarcastic"})
-_COMPLETION = json.dumps(
-    {
-        "id": "chatcmpl-loopback",
-        "object": "chat.completion",
-        "created": 1795372433,
-        "model": "loopback",
-        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": _CONTENT}}],
-        "usage": {"prompt_tokens": 90, "completion_tokens": 5, "total_tokens": 95},
-    }
-).encode()
-
-
-def _completion(name: str) -> bytes:
-    return _COMPLETION.replace(b"NAME", name.encode())
+def _completion(content: str) -> bytes:
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}
+    return json.dumps(
+        {
+            "id": "chatcmpl-loopback",
+            "object": "chat.completion",
+            "created": 1795372433,
+            "model": "loopback",
+            "choices": [choice],
+            "usage": {"prompt_tokens": 90, "completion_tokens": 5, "total_tokens": 95},
+        }
+    ).encode()
 
 
 def behaviour_body(behaviour: Behaviour) -> bytes:

@@ -137,9 +137,9 @@ class Backend:
         """The answer to /predict; fails unless it is 200."""
         return self._good(send(self.port, "/predict", body, timeout=timeout))
 
-    def predict_all(self, tasks: Sequence[str], timeout: float = 120) -> Answer:
+    def predict_all(self, tasks: Sequence[str], timeout: float = 120, config: str = bodies.LABEL_CONFIG) -> Answer:
         """The answer to a batch; fails unless every task has its result, in its place."""
-        answer = self.predict(bodies.batch(tasks), timeout)
+        answer = self.predict(bodies.batch(tasks, config), timeout)
         if (done := bodies.named_results(answer.body, tasks)) != len(tasks):
             raise BenchmarkFailed(f"{done} of {len(tasks)} tasks have a result: {answer.body[-300:]!r}")
         return answer
