@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import importlib.util
 import logging
+import re
 import threading
 from contextlib import suppress
 from types import ModuleType
@@ -151,6 +152,7 @@ def _failure(status: int, message: str) -> Response:
     level = logging.INFO if status in _EVERYDAY else logging.WARNING
     log.log(level, "%s %.100r was answered %s: %s", request.method, request.path, status, message)
     response = jsonify({"error": message})
-    phrase = " ".join(message.replace("…", "...").split())[:_MAX_REASON]
+    # Label Studio renders it as HTML and would swallow what stands in angle brackets.
+    phrase = " ".join(re.sub("[<>]", "", message).replace("…", "...").split())[:_MAX_REASON]
     response.status = f"{status} {phrase.encode('latin-1', 'replace').decode('latin-1')}"
     return response
