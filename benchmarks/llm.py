@@ -27,7 +27,8 @@ _CONTENT = '{"response": "Sarcastic [NAME]", "sentiment": "Sarcastic"}'
 class Behaviour:
     """`latency` ± `jitter` seconds; `failing` maps tasks to the status they always get; at most one of the limits.
 
-    `content` is the reply, with the task's name for NAME, `bucket` is rate per second and burst, `window` is limit and seconds.
+    `content` is the reply, with the task's name for NAME; `bucket` is rate per second and burst, `window` is limit and
+    seconds.
     """
 
     latency: float = 0.0

@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import from_json
+
 from llm_interactive.outputs.base import Data, Output
 from llm_interactive.outputs.choices import Choices, fold
 from llm_interactive.outputs.plain_text import match
 from llm_interactive.outputs.schema import visible
+from llm_interactive.outputs.textarea import TextArea
 
 _DECODER = json.JSONDecoder(strict=False)
 _SPACE = re.compile(r"\s*")
@@ -34,7 +37,8 @@ class Answer:
 
 
 def read(reply: str, outputs: Sequence[Output], data: Data, *, cut: bool = False) -> Answer:
-    """The values in `reply`, whatever it is; a `cut` one (finish_reason "length") gives its whole fields only.
+    """The values in `reply`, whatever it is; a `cut` one (finish_reason "length") gives its whole fields, and of the
+    response what there is.
 
     Looked for is the first JSON object with a known key, whatever stands around it. Without one, the reply is the text
     of the first TextArea, and labels are taken from it where it clearly names them.
@@ -43,7 +47,7 @@ def read(reply: str, outputs: Sequence[Output], data: Data, *, cut: bool = False
     fields = _fields(text, outputs)
     if fields is None and not (cut and text.startswith(("{", "```"))):
         return _from_text(text, outputs, data, cut=cut)
-    fields = fields or {}
+    fields = (_broken_off(text, outputs) if cut else {}) | (fields or {})
     values: dict[str, Any] = {}
     faults: dict[str, str] = {}
     for output in outputs:
@@ -59,6 +63,16 @@ def read(reply: str, outputs: Sequence[Output], data: Data, *, cut: bool = False
     said = [_CUT] if cut else []
     said += [fault for output in shown if (fault := faults.get(output.control.name))]
     return Answer(_of(shown, values), tuple(said))
+
+
+def _broken_off(text: str, outputs: Sequence[Output]) -> dict[str, Any]:
+    """The response of a reply that was cut off within it, as far as it came."""
+    names = [output.control.name for output in outputs if isinstance(output, TextArea) and output.is_response]
+    try:
+        found = from_json(text[text.find("{") :], allow_partial="trailing-strings")
+    except ValueError:
+        return {}
+    return {name: found[name] for name in names if isinstance(found, dict) and isinstance(found.get(name), str)}
 
 
 def _from_text(text: str, outputs: Sequence[Output], data: Data, *, cut: bool) -> Answer:

@@ -218,3 +218,18 @@ def test_a_usual_reply_is_read_in_less_than_a_tenth_of_a_millisecond() -> None:
         read(GOOD_JSON, BOTH, {})
     # Ten times of what it takes, for slow machines.
     assert perf_counter() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    ("reply", "response"),
+    [
+        ('{"response": "It is go', "It is go"),
+        ('Here: {"response": "It is good.", "Sentiment": "Neg', "It is good."),
+        ('{"response": "', None),
+        ('{"resp', None),
+    ],
+)
+def test_a_response_that_was_cut_off_is_kept_as_far_as_it_came(reply: str, response: str | None) -> None:
+    outputs: list[Output] = [TextArea(RESPONSE.control, is_response=True), SENTIMENT]
+    values = read(reply, outputs, {}, cut=True).values
+    assert (values.get("response"), values.get("Sentiment")) == (response, None)
