@@ -13,13 +13,24 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from llm_interactive.errors import InvalidRequest, SetupError
 from llm_interactive.text import storable
 
+_TEXTS = ("prompt_template", "default_prompt", "system_prompt")
+_INVISIBLE = " \t\r\n\x0b\x0c\xa0\u200b\u200c\u200d\u2060\ufeff"
 _USER_INFO = re.compile(r"//[^/\s]*@")
 
 SPEC_TEMPLATE = "Source Text: {text}\n\nTask Directive: {prompt}"
@@ -30,11 +41,24 @@ class SettingsError(ValueError):
 
 
 def _http_url(value: str) -> str:
+    if not _is_plain(value):
+        raise ValueError("blanks or signs beyond ASCII in it")
     parts = urlsplit(value)
     # .port raises where it is no number of a port.
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError("not an http(s) address")
     return value.rstrip("/")
+
+
+def _is_plain(value: str) -> bool:
+    return value.isascii() and value.isprintable() and " " not in value
+
+
+def _key(value: SecretStr) -> SecretStr:
+    # A dash from a word processor or a line break in the middle would fail with every call, and say nothing of it.
+    if not _is_plain(value.get_secret_value()):
+        raise ValueError("blanks or signs beyond ASCII in it")
+    return value
 
 
 def _with_line_breaks(value: Any) -> Any:
@@ -84,6 +108,7 @@ def _database(value: SecretStr) -> SecretStr:
     return value
 
 
+Key = Annotated[SecretStr, AfterValidator(_key)]
 Url = Annotated[str, AfterValidator(_http_url)]
 Text = Annotated[str, BeforeValidator(_with_line_breaks)]
 Temperature = Annotated[Annotated[float, Field(ge=0, le=2)] | None, BeforeValidator(_none)]
@@ -129,8 +154,8 @@ class Settings(BaseSettings):
         "openai, azure or ollama",
     )
     openai_model: str = _setting("gpt-3.5-turbo", "Model to ask.", "text")
-    openai_api_key: SecretStr | None = _setting(
-        None, "API key of OpenAI or Azure. A local server takes any value.", "text"
+    openai_api_key: Key | None = _setting(
+        None, "API key of OpenAI or Azure. A local server takes any value.", "ASCII text without blanks"
     )
     openai_base_url: Url | None = _setting(
         None, "Address of a compatible server, up to and including `/v1`.", "an http(s) address"
@@ -163,7 +188,9 @@ class Settings(BaseSettings):
     label_studio_url: Url | None = _setting(
         None, "Address of your Label Studio, the only place that tasks' files are fetched from.", "an http(s) address"
     )
-    label_studio_api_key: SecretStr | None = _setting(None, "Access token for `LABEL_STUDIO_URL`.", "text")
+    label_studio_api_key: Key | None = _setting(
+        None, "Access token for `LABEL_STUDIO_URL`.", "ASCII text without blanks"
+    )
 
     image_mode: Annotated[Literal["auto", "vision", "ocr"], BeforeValidator(_lower)] = _setting(
         "auto",
@@ -238,6 +265,15 @@ class Settings(BaseSettings):
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = _setting(
         "INFO", "How much is logged. Prompts and task data are not, at any level.", "DEBUG, INFO, WARNING or ERROR"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_invisible_ends(cls, values: Any) -> Any:
+        # Files and secret stores add line breaks, web pages zero-width blanks; texts for the model are left as they are.
+        return {
+            name: value.strip(_INVISIBLE) if isinstance(value, str) and name not in _TEXTS else value
+            for name, value in values.items()
+        }
 
     @classmethod
     def from_environment(cls) -> Settings:

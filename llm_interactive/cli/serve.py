@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
+import errno
 import importlib.util
 import os
+import socket
 import sys
 import tempfile
 
 import typer
 
+from llm_interactive import __version__
 from llm_interactive.settings import Settings, SettingsError
 
 _NO_LABEL_STUDIO_ML = "label-studio-ml is not installed: pip install --no-deps label-studio-ml==1.0.9"
@@ -29,11 +33,47 @@ def serve() -> None:
         raise _refuse(str(error)) from None
     if importlib.util.find_spec("label_studio_ml") is None:
         raise _refuse(_NO_LABEL_STUDIO_ML)
+    if _is_taken(settings):
+        raise _refuse(f"PORT={settings.port} is taken on {settings.host}. Set another PORT.")
+    for line in _announcement(settings):
+        typer.echo(f"llm-interactive: {line}", err=True)
     if settings.workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         # Where the workers' counters meet, so that /metrics is of all of them; gunicorn's configuration removes it.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="llm-interactive-")
     command = [sys.executable, "-m", "gunicorn", *_arguments(settings)]
     os.execv(sys.executable, command)  # noqa: S606
+
+
+def _is_taken(settings: Settings) -> bool:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+def _announcement(settings: Settings) -> list[str]:
+    """What an operator wants to know at the start: whom it asks, where it listens, and what may be wrong."""
+    address = {
+        "openai": settings.openai_base_url or "OpenAI",
+        "azure": settings.azure_resource_endpoint or "Azure, whose AZURE_RESOURCE_ENDPOINT is not set",
+        "ollama": settings.ollama_endpoint,
+    }[settings.openai_provider]
+    key = "set" if settings.openai_api_key else "not set"
+    port = f"{settings.host}:{settings.port}"
+    lines = [
+        f"version {__version__} asks {settings.model} at {address}, OPENAI_API_KEY is {key}; "
+        f"it listens on {port}, and http://{port}/ shows what goes on"
+    ]
+    if settings.host not in ("127.0.0.1", "::1", "localhost") and settings.basic_auth_user is None:
+        lines.append("whoever reaches the port can use your key: set BASIC_AUTH_USER and BASIC_AUTH_PASS")
+    ours = [name.upper() for name in Settings.model_fields]
+    others = sorted(set(os.environ) - set(ours))
+    meant = {name: difflib.get_close_matches(name, ours, n=1, cutoff=0.85) for name in others}
+    return [*lines, *(f"{name} is no setting: is {close[0]} meant?" for name, close in meant.items() if close)]
 
 
 def _arguments(settings: Settings) -> list[str]:

@@ -388,3 +388,27 @@ def test_a_password_in_a_wrong_address_is_not_told(monkeypatch: pytest.MonkeyPat
     message = wrong_setting(monkeypatch, variable, "ftp://ann:secret@host/v1")
     assert "//…@host/v1" in message
     assert "secret" not in message
+
+
+@pytest.mark.parametrize("around", ["{}\n", "{}\r\n", " {} ", "\ufeff{}", "{}\u200b"])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("OPENAI_API_KEY", "sk-abc"), ("OPENAI_BASE_URL", "http://llm.test/v1"), ("OPENAI_MODEL", "m")],
+)
+def test_what_is_invisible_at_the_ends_of_a_setting_is_no_part_of_it(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, around: str
+) -> None:
+    monkeypatch.setenv(variable, around.format(value))
+    found = getattr(Settings.from_environment(), variable.lower())
+    assert (found.get_secret_value() if isinstance(found, SecretStr) else found) == value
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "LABEL_STUDIO_API_KEY"])
+@pytest.mark.parametrize("key", ["sk\u2013abc", "sk abc", "sk\nabc"])
+def test_a_key_that_cannot_be_one_stops_the_start_without_being_shown(
+    monkeypatch: pytest.MonkeyPatch, variable: str, key: str
+) -> None:
+    monkeypatch.setenv(variable, key)
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment()
+    assert str(caught.value) == f"{variable} is not allowed: it must be ASCII text without blanks."
