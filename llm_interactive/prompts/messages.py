@@ -51,7 +51,7 @@ def build_messages(
     template = options.prompt_template or prompt.text
     given = {"labels": ", ".join(prompt.labels)} if prompt.labels else {}
     fields = {**data, **given, "prompt": prompt.text} if internal else {**given, **data}
-    wanted = placeholders(template)
+    wanted = placeholders(template, fields)
     names = _content_names(objects, data, reserved={"prompt", *given} if internal else set())
     system = [_message("system", text)] if (text := _joined(options.system_prompt, prompt.guide)) else []
     history: Messages = []

@@ -9,12 +9,21 @@ from typing import Any
 from llm_interactive.errors import PromptError, TaskDataError
 from llm_interactive.labeling.fields import MissingField, as_text, field, fields_of
 
-_BRACES = re.compile(r"\{\{|\}\}|\{([^\W\d][\w-]*(?:\.[\w-]+)*)\}")
+_BRACES = re.compile(r"\{\{|\}\}|\{([^{}\n]{1,200})\}")
+_NAME = re.compile(r"[^\W\d][\w-]*(?:\.[\w-]+|\[\d+\])*")
 
 
-def placeholders(template: str) -> set[str]:
-    """Names in `{name}` and `{nested.name}`. Any other brace is text, so that a prompt may hold JSON."""
-    return {match.group(1) for match in _BRACES.finditer(template) if match.group(1)}
+def placeholders(template: str, fields: Mapping[str, Any]) -> set[str]:
+    """Names in `{name}`, `{nested.name}` and `{list[0].name}`, and of fields that are called anything else.
+
+    Any other brace is text, so that a prompt may hold JSON.
+    """
+    names = {match.group(1) for match in _BRACES.finditer(template) if match.group(1)}
+    return {name for name in names if _is_placeholder(name, fields)}
+
+
+def _is_placeholder(name: str, fields: Mapping[str, Any]) -> bool:
+    return name in fields or _NAME.fullmatch(name) is not None
 
 
 def fill(template: str, fields: Mapping[str, Any]) -> str:
@@ -37,6 +46,8 @@ def fill(template: str, fields: Mapping[str, Any]) -> str:
                 opened = 0
                 return match.group()
             return match.group()[0]
+        if not _is_placeholder(name, fields):
+            return match.group()
         try:
             value = field(fields, name)
         except MissingField:

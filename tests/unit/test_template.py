@@ -27,17 +27,29 @@ from llm_interactive.prompts.template import fill, placeholders
         ("{0}", set()),
         ("{text!r}", set()),
         ("{text:>10}", set()),
-        ("{text[0]}", set()),
+        ("{text[0]}", {"text[0]"}),
+        ("{source[0].inputText}", {"source[0].inputText"}),
+        ("{Product Name} {Q1 (2024)} {e-mail}", {"Product Name", "Q1 (2024)", "e-mail"}),
+        ("{Other Name} {Q2 (2024)}", set()),
         ("{a..b}", set()),
         ("{.a}", set()),
         ("function() { return 1; }", set()),
     ],
 )
 def test_only_a_name_in_braces_is_a_placeholder(template: str, names: set[str]) -> None:
-    assert placeholders(template) == names
+    fields = {"Product Name": "Lamp", "Q1 (2024)": 5, "e-mail": "a@b.c"}
+    assert placeholders(template, fields) == names
 
 
-FIELDS: dict[str, Any] = {"text": "T", "prompt": "P", "a": {"b": "nested"}, "rows": [{"n": 1}], "n": 5, "null": None}
+FIELDS: dict[str, Any] = {
+    "text": "T",
+    "Product Name": "Lamp",
+    "prompt": "P",
+    "a": {"b": "nested"},
+    "rows": [{"n": 1}],
+    "n": 5,
+    "null": None,
+}
 
 
 @pytest.mark.parametrize(
@@ -58,6 +70,8 @@ FIELDS: dict[str, Any] = {"text": "T", "prompt": "P", "a": {"b": "nested"}, "row
         ("{ and }", "{ and }"),
         ('Answer as {"label": "…", "text": {text}}', 'Answer as {"label": "…", "text": T}'),
         ("{text!r} {text:>10}", "{text!r} {text:>10}"),
+        ("{rows[0].n}", "1"),
+        ("{Product Name}: {Other Name}", "Lamp: {Other Name}"),
         ("", ""),
     ],
 )
