@@ -21,13 +21,15 @@ from llm_interactive.errors import LLMError, RejectedError
 from llm_interactive.llm.completion import Completion, read_completion, request_id
 from llm_interactive.llm.http import ending_at, timed_client
 from llm_interactive.llm.provider_errors import Provider, error_inside, log_cut, no_completion, translate, truncated
-from llm_interactive.llm.refusals import refused_parameter
-from llm_interactive.prompts.messages import Messages
+from llm_interactive.llm.refusals import refused_parameter, refuses_roles
+from llm_interactive.prompts.messages import Messages, alternating
 from llm_interactive.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _REMEMBERED_SECONDS = 3600.0
+_NEVER_REFUSED = Deadline(float("-inf"))
+_ROLES = "messages of other roles than user and assistant in turn"
 
 
 @dataclass(frozen=True)
@@ -148,12 +150,12 @@ class ChatClient:
                     response = self._client.post(
                         "/chat/completions",
                         cast_to=httpx2.Response,
-                        body={"model": request.model, "messages": request.messages, **parameters},
+                        body={"model": request.model, "messages": self._messages(request), **parameters},
                         options={"timeout": max(0.001, deadline.left)},
                     )
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                name = refused_parameter(error, parameters)
-                if name is None:
+                name = _ROLES if refuses_roles(error) else refused_parameter(error, parameters)
+                if name is None or (name == _ROLES and self._refuses(request.model, _ROLES)):
                     raise self._translated(error, request) from None
                 self._remember_refusal(request, name, str(error))
             except (openai.OpenAIError, httpx2.HTTPError, ValueError, TypeError, AttributeError) as error:
@@ -180,6 +182,12 @@ class ChatClient:
             raise RejectedError(truncated(completion, self.provider), request_id=completion.request_id)
         log_cut(completion)
         return texts
+
+    def _messages(self, request: ChatRequest) -> Messages:
+        return alternating(request.messages) if self._refuses(request.model, _ROLES) else request.messages
+
+    def _refuses(self, model: str, name: str) -> bool:
+        return self._refused[model].get(name, _NEVER_REFUSED).left > 0
 
     def _parameters(self, request: ChatRequest, n: int) -> dict[str, Any]:
         refused = {name for name, until in self._refused[request.model].items() if until.left > 0}

@@ -21,6 +21,10 @@ _WORDS = {
         r"response_format|json_schema|text\.format|\bschema\b|grammar|structured", re.IGNORECASE
     ),
 }
+# As the chat templates of Gemma and Mistral say it through vLLM and llama.cpp.
+_ROLES = re.compile(
+    r"roles must alternate|system role (is )?not supported|only user and assistant roles", re.IGNORECASE
+)
 _MAX_READ = 10_000
 _TOO_LONG = re.compile(r"context.?(length|window|size)|too long|too many tokens|too large", re.IGNORECASE)
 
@@ -41,6 +45,11 @@ def refused_parameter(error: openai.APIStatusError, sent: Collection[str]) -> st
     if param == "text" and "response_format" in sent:
         return "response_format"
     return next((name for name, pattern in _WORDS.items() if name in sent and pattern.search(words)), None)
+
+
+def refuses_roles(error: openai.APIStatusError) -> bool:
+    """Whether the model's chat template takes only users and assistants in turn."""
+    return bool(_ROLES.search(_words(error.body)))
 
 
 def _words(body: Any) -> str:

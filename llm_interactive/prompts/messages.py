@@ -143,3 +143,23 @@ def _message(role: str, content: str) -> ChatCompletionMessageParam:
 
 def _joined(*texts: str | None) -> str:
     return "\n\n".join(text for text in texts if text)
+
+
+def alternating(messages: Messages) -> Messages:
+    """The same chat for models that know only users and assistants in turn, a user first: neighbours are merged."""
+    merged: list[dict[str, Any]] = []
+    for message in messages:
+        role = "assistant" if message["role"] == "assistant" and merged else "user"
+        content: Any = message.get("content")
+        if merged and merged[-1]["role"] == role:
+            merged[-1]["content"] = _joined_contents(merged[-1]["content"], content)
+        else:
+            merged.append({"role": role, "content": content})
+    return merged  # type: ignore[return-value]
+
+
+def _joined_contents(first: Any, second: Any) -> Any:
+    if isinstance(first, str) and isinstance(second, str):
+        return _joined(first, second)
+    parts = [[{"type": "text", "text": part}] if isinstance(part, str) else part for part in (first, second)]
+    return [*parts[0], *parts[1]]

@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from testing.llm import Call, FakeLLM, FixedAnswer, Reply, error
-from tests.server.bodies import batch, press, results, tasks, texts, typed
+from tests.server.bodies import batch, press, results, task, tasks, texts, typed
 from tests.server.conftest import KEY, MakeApp
 from tests.server.test_batch import PROMPTED
 
@@ -232,3 +232,20 @@ def test_why_a_reply_ended_may_be_anything(client: FlaskClient, llm: FakeLLM, re
     choice = {"index": 0, "message": {"role": "assistant", "content": "Sarcastic"}, "finish_reason": reason}
     llm.answer = Reply(body=json.dumps({"id": "x", "object": "chat.completion", "choices": [choice]}).encode())
     assert texts(press(client, typed("Judge."))) == ["Sarcastic"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Conversation roles must alternate user/assistant/user/assistant/...",
+        "System role not supported",
+        "Only user and assistant roles are supported!",
+    ],
+)
+def test_a_model_that_takes_only_turns_is_sent_turns_from_then_on(
+    client: FlaskClient, llm: FakeLLM, message: str
+) -> None:
+    llm.answer = lambda call: "OK" if call.messages[0]["role"] == "user" else error(400, message)
+    for number in (1, 2):
+        assert texts(press(client, typed("Judge.", about=task(number)))) == ["OK"]
+    assert [[turn["role"] for turn in call.messages] for call in llm.calls] == [["system", "user"], ["user"], ["user"]]

@@ -10,7 +10,7 @@ import pytest
 from llm_interactive.errors import PromptError, TaskDataError
 from llm_interactive.labeling.config import PromptSpec
 from llm_interactive.media.image_input import ImageContent, ImagePart
-from llm_interactive.prompts.messages import Prompt, build_messages
+from llm_interactive.prompts.messages import Prompt, alternating, build_messages
 from llm_interactive.settings import ChatOptions
 
 Parse = Callable[[str], PromptSpec]
@@ -454,3 +454,25 @@ def test_an_image_among_several_objects_is_a_part_that_the_text_refers_to(spec: 
 def test_the_text_read_in_an_image_among_several_objects_stands_in_its_place(spec: Parse) -> None:
     found = content_with(spec(SCANNED), ImageContent(text="TOTAL 5"))
     assert found == "Source Text: scan:\nTOTAL 5\n\nnote:\nN\n\nTask Directive: P"
+
+
+@pytest.mark.parametrize(
+    ("roles", "merged"),
+    [
+        ("system user", [("user", "0\n\n1")]),
+        ("system user assistant user", [("user", "0\n\n1"), ("assistant", "2"), ("user", "3")]),
+        ("user user assistant assistant user", [("user", "0\n\n1"), ("assistant", "2\n\n3"), ("user", "4")]),
+        ("system assistant user", [("user", "0"), ("assistant", "1"), ("user", "2")]),
+        ("assistant user", [("user", "0\n\n1")]),
+    ],
+)
+def test_a_chat_is_merged_into_turns_for_models_that_take_no_other(roles: str, merged: list[tuple[str, str]]) -> None:
+    messages: Any = [{"role": role, "content": str(number)} for number, role in enumerate(roles.split())]
+    assert [(turn["role"], turn.get("content")) for turn in alternating(messages)] == merged
+
+
+def test_an_image_stays_a_part_when_turns_are_merged() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:,"}}
+    messages: Any = [{"role": "system", "content": "S"}, {"role": "user", "content": [image]}]
+    [turn] = alternating(messages)
+    assert turn.get("content") == [{"type": "text", "text": "S"}, image]
