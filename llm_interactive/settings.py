@@ -40,6 +40,11 @@ class SettingsError(ValueError):
     """A variable holds a value that is not allowed; the message is one line that names all three."""
 
 
+def without_user_info(address: str) -> str:
+    """`address` without the password that may stand in it."""
+    return _USER_INFO.sub("//…@", address)
+
+
 def _http_url(value: str) -> str:
     if not _is_plain(value):
         raise ValueError("blanks or signs beyond ASCII in it")
@@ -397,7 +402,7 @@ def _one_line(error: ErrorDetails) -> str:
     extra = field.json_schema_extra
     allowed = extra["allowed"] if isinstance(extra, dict) else ""
     secret = "SecretStr" in str(field.annotation)
-    value = "" if secret else f"={_USER_INFO.sub('//…@', str(error['input']))[:80]!r}"
+    value = "" if secret else f"={without_user_info(str(error['input']))[:80]!r}"
     return f"{name.upper()}{value} is not allowed: it must be {allowed}."
 
 

@@ -13,7 +13,7 @@ import tempfile
 import typer
 
 from llm_interactive import __version__
-from llm_interactive.settings import Settings, SettingsError
+from llm_interactive.settings import Settings, SettingsError, without_user_info
 
 _NO_LABEL_STUDIO_ML = "label-studio-ml is not installed: pip install --no-deps label-studio-ml==1.0.9"
 
@@ -65,7 +65,7 @@ def _announcement(settings: Settings) -> list[str]:
     key = "set" if settings.openai_api_key else "not set"
     port = f"{settings.host}:{settings.port}"
     lines = [
-        f"version {__version__} asks {settings.model} at {address}, OPENAI_API_KEY is {key}; "
+        f"version {__version__} asks {settings.model} at {without_user_info(address)}, OPENAI_API_KEY is {key}; "
         f"it listens on {port}, and http://{port}/ shows what goes on"
     ]
     if settings.host not in ("127.0.0.1", "::1", "localhost") and settings.basic_auth_user is None:

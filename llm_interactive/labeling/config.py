@@ -96,7 +96,9 @@ class _Tags:
                 value = attributes.get("value") or attributes.get("valuelist", "")
                 self.objects.append(ObjectTag(element.tag, attributes["name"], value, attributes, title))
                 title = ""
-            elif "toname" in attributes or element.tag in ("Relations", "Rating"):
+            elif element.tag == "Relations" or (
+                attributes.get("name") and ("toname" in attributes or element.tag == "Rating")
+            ):
                 found.append((element, attributes, title))
         by_name = {tag.name: tag for tag in self.objects}
         for element, attributes, header in found:

@@ -294,7 +294,7 @@ def test_two_stores_under_load_leave_each_other_connections(server: PostgreSQL) 
     stores = [Store(url, reply_ttl=24) for _ in range(2)]
     stores[0].save_prompts("1.1", {"prompt": "Judge."})
     with ThreadPoolExecutor(144) as pool:
-        found = Counter(pool.map(lambda number: stores[number % 2].project("1.1").prompt, range(2000)))
+        found = Counter(pool.map(lambda number: stores[number % 2].project("1.1").prompt("prompt"), range(2000)))
     for store in stores:
         store.close()
     assert found == {"Judge.": 2000}

@@ -147,3 +147,9 @@ def test_the_answers_of_several_prompts_to_one_task_are_kept_apart() -> None:
     one, two = project(ONE), project(TWO)
     keys = [two.answered_key("7", form) for form in two.forms]
     assert (one.answered_key("7", one.forms[0]), len({*keys, "7"})) == ("7", 3)
+
+
+def test_a_control_without_a_name_is_not_filled() -> None:
+    [form] = project(ONE + '<TextArea toName="text"/><Choices toName="text"><Choice value="A"/></Choices>').forms
+    assert "textarea" not in [output.control.name for output in form.outputs]
+    assert "choices" not in [output.control.name for output in form.outputs]
