@@ -7,10 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from llm_interactive.labeling.config import PromptSpec, parse_labeling_config
 from llm_interactive.outputs.form import Form
 from llm_interactive.settings import Settings
+
+# The same examples in every run: a change is judged by what it changes.
+settings.register_profile("repeatable", derandomize=True, database=None)
+settings.load_profile("repeatable")
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
