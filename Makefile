@@ -26,7 +26,8 @@ LOCK_FLAGS ?=
 OTHER_LOCKS := demo/requirements-label-studio demo/requirements-llm tests/requirements-s3
 COMPILE := .venv/bin/uv pip compile --quiet --generate-hashes --custom-compile-command "make lock" \
 	--python-version 3.11 --python-platform x86_64-manylinux_2_28 $(LOCK_FLAGS)
-OCR := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["ocr"], sep="\n")
+EXTRA := import sys, tomllib; \
+	print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")
 
 REQUIREMENTS := .venv/.requirements
 BACKEND := .venv/.installed
@@ -84,7 +85,8 @@ docs: $(BACKEND) ## write the parts of the documentation that are made from the 
 .PHONY: lock
 lock: $(TOOLS) ## compile the dependencies into locks with hashes; LOCK_FLAGS=--upgrade takes the newest releases
 	$(COMPILE) --only-binary :all: pyproject.toml --group label-studio-ml --group build -o requirements.txt
-	.venv/bin/python -c '$(OCR)' | $(COMPILE) -c requirements.txt - -o requirements-ocr.txt
+	for extra in ocr evaluation; do .venv/bin/python -c '$(EXTRA)' $$extra \
+		| $(COMPILE) -c requirements.txt - -o requirements-$$extra.txt || exit 1; done
 	$(COMPILE) --only-binary :all: -c requirements.txt --group test -o requirements-test.txt
 	for lock in $(OTHER_LOCKS); do $(COMPILE) $$lock.in -o $$lock.txt || exit 1; done
 	@echo "Looking whether the image's lock has wheels for every platform ..."
@@ -109,7 +111,7 @@ define make_venv
 	@touch $@
 endef
 
-$(REQUIREMENTS): requirements.txt requirements-ocr.txt
+$(REQUIREMENTS): requirements.txt requirements-ocr.txt requirements-evaluation.txt
 	$(call make_venv,the backend,a minute)
 
 # The command and the package's metadata; the code itself stays here.

@@ -23,6 +23,7 @@ PROJECT, GROUPS = PYPROJECT["project"], PYPROJECT["dependency-groups"]
 COMPILED_FROM: dict[str, list[str]] = {
     "requirements": [*PROJECT["dependencies"], *GROUPS["label-studio-ml"], *GROUPS["build"]],
     "requirements-ocr": PROJECT["optional-dependencies"]["ocr"],
+    "requirements-evaluation": PROJECT["optional-dependencies"]["evaluation"],
     "requirements-test": GROUPS["test"],
 }
 """What is written by hand for each lock that is compiled from pyproject.toml; the others have a file of their own."""
@@ -30,6 +31,7 @@ COMPILED_FROM: dict[str, list[str]] = {
 LOCKS = {
     "requirements": Path(sys.prefix),
     "requirements-ocr": Path(sys.prefix),
+    "requirements-evaluation": Path(sys.prefix),
     "requirements-test": Path(sys.prefix),
     "demo/requirements-label-studio": LABEL_STUDIO_VENV,
     "demo/requirements-llm": LLM_VENV,

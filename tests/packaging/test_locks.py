@@ -59,7 +59,7 @@ def test_locked_releases_are_those_that_the_others_ask_for(name: str) -> None:
     assert wrong == {}
 
 
-@pytest.mark.parametrize("name", ["requirements-ocr", "requirements-test"])
+@pytest.mark.parametrize("name", ["requirements-ocr", "requirements-evaluation", "requirements-test"])
 def test_what_is_installed_on_top_holds_the_releases_of_the_image(name: str) -> None:
     image, on_top = locked("requirements"), locked(name)
     both = image.keys() & on_top.keys()
@@ -81,7 +81,8 @@ def test_all_that_the_backend_imports_is_asked_for_by_name() -> None:
     modules = [*(ROOT / "llm_interactive").rglob("*.py"), ROOT / "model.py", ROOT / "_wsgi.py"]
     names = set[str]().union(*map(imported, modules)) - {"llm_interactive"} - set(sys.stdlib_module_names)
     distributions = packages_distributions()
-    asked = named([*requirements("requirements"), *requirements("requirements-ocr")])  # the second is optional
+    extras = [*requirements("requirements-ocr"), *requirements("requirements-evaluation")]
+    asked = named([*requirements("requirements"), *extras])
 
     assert {name for name in names if asked.isdisjoint(map(canonicalize_name, distributions.get(name, ())))} == set()
 
