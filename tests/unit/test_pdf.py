@@ -142,8 +142,8 @@ def test_the_process_that_draws_is_handed_no_key(monkeypatch: pytest.MonkeyPatch
     environments: list[dict[str, str]] = []
 
     class Drawing(subprocess.Popen[bytes]):
-        def __init__(self, *args: Any, env: dict[str, str], **options: Any) -> None:
-            super().__init__(*args, env=env, **options)
+        def __init__(self, command: list[str], *, env: dict[str, str], **options: Any) -> None:
+            super().__init__(command, env=env, **options)
             environments.append(env)
 
     monkeypatch.setattr(subprocess, "Popen", Drawing)
