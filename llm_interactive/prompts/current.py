@@ -14,8 +14,12 @@ WARNING = "⚠ "
 
 
 def prompt_in(result: Iterable[Any], field: ControlTag) -> str | None:
-    """The prompt in `field` among `result`'s regions; None if there is none."""
-    return storable("\n".join(written_in(result, [field]))).strip() or None
+    """The prompt in `field` among `result`'s regions, the newest where it holds several; None if there is none.
+
+    A field without maxSubmissions="1" gathers the texts typed into it, the newest last.
+    """
+    texts = [text.strip() for text in written_in(result, [field])]
+    return next((text for text in reversed(texts) if text), None)
 
 
 def written_in(result: Iterable[Any], fields: Iterable[ControlTag]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,12 +26,14 @@ from testing.llm import Call, FakeLLM
 from tests.e2e.google_storage import GoogleStorage
 from tests.e2e.labeling_page import LabelingPage
 from tests.e2e.object_store import ObjectStore, connect_storage, object_store_child
-from tests.e2e.stack import LOGIN, example, values
+from tests.e2e.stack import LOGIN, values
 from tests.receipts import GROCERY, PHARMACY, as_file, receipt, text_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not ocr.installed(), reason="the OCR extra is not installed")]
 
-CONFIG = example("image-receipts")
+SAMPLES = Path(__file__).parents[1] / "samples"
+CONFIG = json.loads((SAMPLES / "setup_request.json").read_text())["schema"]
+"""A form whose prompt field lacks maxSubmissions, so that it gathers prompts."""
 RECEIPTS = {"groceries.png": GROCERY, "pharmacy.png": PHARMACY}
 FILES = {name: as_file(receipt(lines)) for name, lines in RECEIPTS.items()}
 CATEGORIES = {"groceries.png": "Groceries", "pharmacy.png": "Health/Pharmacy"}
@@ -297,4 +300,11 @@ def test_shift_enter_on_a_receipt_shows_its_category_and_summary(
         field.press("Shift+Enter")
         expect(page.texts("summarization-response")).to_have_text(["Health/Pharmacy"])
         expect(page.page.get_by_role("button", name="Health/Pharmacy", exact=True)).to_be_visible()
+        again = f"{prompt} Take another look."
+        with page.page.expect_response(lambda response: "/interactive-annotating" in response.url):
+            field.fill(again)
+            field.press("Shift+Enter")
+        expect(page.texts("classification-prompt")).to_have_text([again])
+        assert llm.calls[-1].prompt.endswith(again)
+        assert llm.calls[-1].prompt.count(prompt) == 1
         page.screenshot(tmp_path / "end.png")

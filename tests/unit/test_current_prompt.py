@@ -21,7 +21,7 @@ def region(name: str, *texts: str) -> dict[str, Any]:
     [
         ([region("prompt", "Classify this.\n")], "Classify this."),
         ([region("response", "R"), region("prompt", "P")], "P"),
-        ([region("prompt", "one", "two")], "one\ntwo"),
+        ([region("prompt", "one", "two\nlines", " ")], "two\nlines"),
         ([region("response", "R")], None),
         ([region("prompt", "  \n")], None),
         ([region("prompt")], None),
@@ -30,7 +30,7 @@ def region(name: str, *texts: str) -> dict[str, Any]:
         ([region("prompt", "a\x00b")], "ab"),
     ],
 )
-def test_the_prompt_is_the_text_of_its_regions(result: list[Any], prompt: str | None) -> None:
+def test_the_prompt_is_the_newest_text_in_its_field(result: list[Any], prompt: str | None) -> None:
     assert prompt_in(result, PROMPT) == prompt
 
 
