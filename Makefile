@@ -84,7 +84,8 @@ docs: $(BACKEND) ## write the parts of the documentation that are made from the 
 
 .PHONY: lock
 lock: $(TOOLS) ## compile the dependencies into locks with hashes; LOCK_FLAGS=--upgrade takes the newest releases
-	$(COMPILE) --only-binary :all: pyproject.toml --group label-studio-ml --group build -o requirements.txt
+	$(COMPILE) --only-binary :all: --excludes requirements-unused.in \
+		pyproject.toml --group label-studio-ml --group build -o requirements.txt
 	for extra in ocr evaluation; do .venv/bin/python -c '$(EXTRA)' $$extra \
 		| $(COMPILE) -c requirements.txt - -o requirements-$$extra.txt || exit 1; done
 	$(COMPILE) --only-binary :all: -c requirements.txt --group test -o requirements-test.txt

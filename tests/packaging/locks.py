@@ -50,12 +50,15 @@ LOCKED_FOR = {
 }
 
 
-def requirements(name: str) -> list[Requirement]:
-    """What a lock is compiled from."""
-    if name in COMPILED_FROM:
-        return [Requirement(line) for line in COMPILED_FROM[name]]
+def written(name: str) -> list[Requirement]:
+    """The requirements in a file that is written by hand."""
     lines = (line.partition("#")[0].strip() for line in (ROOT / f"{name}.in").read_text().splitlines())
     return [Requirement(line) for line in lines if line and not line.startswith("-")]
+
+
+def requirements(name: str) -> list[Requirement]:
+    """What a lock is compiled from."""
+    return [Requirement(line) for line in COMPILED_FROM[name]] if name in COMPILED_FROM else written(name)
 
 
 def named(asked: Iterable[Requirement]) -> set[str]:
@@ -81,6 +84,9 @@ OVERRIDES = {
     for requirement in map(Requirement, PYPROJECT["tool"]["uv"]["override-dependencies"])
 }
 
+UNUSED = named(written("requirements-unused"))
+"""Distributions that the image's lock leaves out."""
+
 
 def installed(name: str) -> dict[str, Distribution]:
     """The distributions in the environment that a lock is installed into."""
@@ -102,6 +108,8 @@ def needed(name: str, environment: Mapping[str, str]) -> dict[str, SpecifierSet]
         if requirement.marker and not requirement.marker.evaluate({**environment, "extra": ""}):
             continue
         distribution = canonicalize_name(requirement.name)
+        if name == "requirements" and distribution in UNUSED:
+            continue
         asked[distribution] = asked.get(distribution, SpecifierSet()) & requirement.specifier
         for extra in {"", *requirement.extras}:
             if (distribution, extra) in seen or distribution not in found:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
-from importlib.metadata import packages_distributions
+from importlib.metadata import Distribution, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,17 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from demo.paths import ROOT
-from tests.packaging.locks import LOCKED_FOR, LOCKS, PROJECT, installed, locked, named, needed, requirements
+from tests.packaging.locks import LOCKED_FOR, LOCKS, PROJECT, UNUSED, installed, locked, named, needed, requirements
 
 LOCK_NAMES = pytest.mark.parametrize("name", LOCKS)
+
+PERMISSIVE = re.compile(r"\b(MIT|BSD|Apache|ISC|MPL|PSFL?|Python Software Foundation)\b")
+
+OTHER_LICENCES = {
+    "psycopg": "LGPL-3.0-only",  # a library of its own, unchanged; whoever has the image can replace it
+    "psycopg-binary": "LGPL-3.0-only",
+    "label-studio-sdk": "",  # Apache 2.0, said in its LICENSE alone
+}
 
 
 @LOCK_NAMES
@@ -67,6 +76,29 @@ def test_what_is_installed_on_top_holds_the_releases_of_the_image(name: str) -> 
     assert {distribution: on_top[distribution] for distribution in both} == {
         distribution: image[distribution] for distribution in both
     }
+
+
+def test_the_image_holds_nothing_that_is_left_out_as_unused() -> None:
+    assert UNUSED & locked("requirements").keys() == set()
+    assert UNUSED - named(map(Requirement, installed("requirements")["label-studio-sdk"].requires or ())) == set()
+
+
+def licence(distribution: Distribution) -> str:
+    """A distribution's licence, as its metadata has it."""
+    said = distribution.metadata.get_all
+    classifiers = [line for line in said("Classifier", []) if line.startswith("License ::")]
+    return " ".join(said("License-Expression", []) or classifiers or said("License", []))
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-ocr", "requirements-evaluation"])
+def test_whoever_passes_the_backend_on_may_keep_their_own_code_to_themselves(name: str) -> None:
+    found = installed(name)
+    licences = {distribution: licence(found[distribution]) for distribution in locked(name)}
+
+    others = {
+        distribution: text for distribution, text in licences.items() if "GPL" in text or not PERMISSIVE.search(text)
+    }
+    assert others.items() <= OTHER_LICENCES.items()
 
 
 def imported(module: Path) -> set[str]:

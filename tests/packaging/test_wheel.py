@@ -84,6 +84,21 @@ def test_the_installed_command_tells_its_version_and_its_subcommands(programs: P
 
 
 @pytest.mark.packaging
+def test_every_module_and_label_studios_client_can_be_imported_from_the_lock_alone(programs: Path) -> None:
+    script = (
+        "import importlib, pkgutil, llm_interactive\n"
+        "for module in pkgutil.walk_packages(llm_interactive.__path__, 'llm_interactive.'):\n"
+        "    if not module.name.endswith('__main__'):\n"
+        "        importlib.import_module(module.name)\n"
+        "from label_studio_sdk import LabelStudio\n"
+        "from label_studio_sdk.label_interface import LabelInterface\n"
+        "client = LabelStudio(base_url='http://127.0.0.1:9', api_key='any')\n"
+        "client.projects, client.tasks, client.annotations, client.predictions, client.views\n"
+    )
+    _run(programs / "python", "-c", script)
+
+
+@pytest.mark.packaging
 def test_the_installed_command_serves(server: Server) -> None:
     status, body = server.get("/health")
 
