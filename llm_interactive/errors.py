@@ -9,6 +9,7 @@
     ├── BusyError                    503  all threads are taken
     ├── LeasedError                 503  another process is asking for the same reply
     ├── DeadlineError                504  no reply in time
+    ├── LabelStudioError             502  Label Studio is away, or refuses what was asked
     └── LLMError                     502  the provider's answer, translated
         ├── TransientLLMError        502  worth another try
         │   └── RateLimitError       502  worth another try, and all callers slow down
@@ -82,6 +83,12 @@ class DeadlineError(BackendError):
     """The reply did not come in time."""
 
     status = 504
+
+
+class LabelStudioError(BackendError):
+    """Label Studio is away, does not know the token or the project, or refuses what was asked."""
+
+    status = 502
 
 
 class LLMError(BackendError):

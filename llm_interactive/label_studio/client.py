@@ -1,0 +1,224 @@
+"""A client for the Label Studio that LABEL_STUDIO_URL names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+
+import httpx
+from label_studio_sdk import LabelStudio as Client
+from label_studio_sdk import PredictionRequest
+from label_studio_sdk.core.api_error import ApiError
+from label_studio_sdk.core.request_options import RequestOptions
+
+from llm_interactive.errors import LabelStudioError, SetupError
+from llm_interactive.label_studio.records import (
+    NewPrediction,
+    Prediction,
+    Project,
+    Pushed,
+    Task,
+    prediction_of,
+    task_of,
+)
+from llm_interactive.settings import Settings, without_user_info
+
+_PAGE = 100
+_PUSHED_AT_ONCE = 1000
+_SECONDS = 120.0
+_ANNOTATED = {
+    "conjunction": "or",
+    "items": [
+        {"filter": f"filter:tasks:{column}", "operator": "greater", "type": "Number", "value": 0}
+        for column in ("total_annotations", "cancelled_annotations")
+    ],
+}
+
+
+class LabelStudio:
+    """Projects, tasks, annotations and predictions of one Label Studio; a context that closes its connections.
+
+    Raises, in every method:
+        LabelStudioError: the token is refused, the project is not there, or Label Studio is away or fails.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """A client by LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY, a legacy token or a personal access token.
+
+        Raises:
+            SetupError: one of the two is not set.
+            LabelStudioError: the token has expired.
+        """
+        if settings.label_studio_url is None:
+            raise SetupError("LABEL_STUDIO_URL is not set. Set it to the address of your Label Studio.")
+        if settings.label_studio_api_key is None:
+            raise SetupError(
+                "LABEL_STUDIO_API_KEY is not set. Set it to an access token from Label Studio's account settings."
+            )
+        self.url = settings.label_studio_url
+        self._http = httpx.Client(timeout=_SECONDS, follow_redirects=True)
+        key = settings.label_studio_api_key.get_secret_value()
+        try:
+            with self._translated():
+                # Without the slash the SDK would exchange a token at the host's root, above Label Studio's own path.
+                self._client = Client(base_url=f"{self.url}/", api_key=key, httpx_client=self._http)
+        except LabelStudioError:
+            self._http.close()
+            raise
+
+    def __enter__(self) -> LabelStudio:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def project(self, project: int) -> Project:
+        """A project's title, labeling config and current model version."""
+        with self._translated(project):
+            found = self._client.projects.get(project)
+        created = int(found.created_at.timestamp()) if found.created_at else 0
+        return Project(
+            project, found.title or "", found.label_config or "", found.model_version or "", f"{project}.{created}"
+        )
+
+    def tasks(
+        self, project: int, *, annotated: bool = False, ids: Sequence[int] | None = None, view: int | None = None
+    ) -> Iterator[Task]:
+        """A project's tasks in the order of their ids, read page by page: each of them once.
+
+        `annotated`: only those that somebody submitted or skipped. `ids`: only those. `view`: those of a Data Manager
+        tab, by its own filters and in its order.
+        """
+        seen: set[int] = set()
+        for query in _queries(annotated, ids, view):
+            with self._translated(project):
+                # Somebody who annotates meanwhile moves tasks to later pages.
+                pages: Iterable[Any] = self._client.tasks.list(project=project, page=1, page_size=_PAGE, **query)
+                for found in pages:
+                    task = task_of(found.dict())
+                    if task.id not in seen:
+                        seen.add(task.id)
+                        yield task
+
+    def count(
+        self, project: int, *, annotated: bool = False, ids: Sequence[int] | None = None, view: int | None = None
+    ) -> int:
+        """How many tasks `tasks` gives."""
+        with self._translated(project):
+            pages = [
+                self._client.tasks.list(project=project, page=1, page_size=1, fields="task_only", **query).response
+                for query in _queries(annotated, ids, view)
+            ]
+        return sum(page.total for page in pages)
+
+    def predictions(self, project: int) -> list[Prediction]:
+        """All predictions of a project, oldest first."""
+        with self._translated(project):
+            found = self._client.predictions.list(project=project, request_options={"timeout_in_seconds": 600})
+        return sorted((prediction_of(one.dict()) for one in found), key=lambda one: one.id)
+
+    def push(self, project: int, predictions: Iterable[NewPrediction]) -> Iterator[Pushed]:
+        """Store predictions by the bulk endpoint, a chunk at a time; each chunk is told of when it is stored.
+
+        Label Studio drops those that it holds invalid without a word: what it created is compared with what was sent.
+        """
+        waiting = iter(predictions)
+        while chunk := list(islice(waiting, _PUSHED_AT_ONCE)):
+            # Not tried again: what was stored before the answer got lost would be stored twice.
+            once: RequestOptions = {"max_retries": 0, "timeout_in_seconds": 600}
+            request = [PredictionRequest(**asdict(new)) for new in chunk]
+            with self._translated(project):
+                created = self._client.projects.import_predictions(project, request=request, request_options=once)
+            missing = set() if created.created == len(chunk) else self._missing(project, chunk)
+            yield Pushed(tuple(new.task for new in chunk if new.task not in missing), tuple(sorted(missing)))
+
+    def _missing(self, project: int, chunk: Sequence[NewPrediction]) -> set[int]:
+        sent = {new.task: new for new in chunk}
+        stored = {
+            task.id
+            for task in self.tasks(project, ids=list(sent))
+            if any(
+                (old.model_version, list(old.result)) == (sent[task.id].model_version, list(sent[task.id].result))
+                for old in task.predictions
+            )
+        }
+        return set(sent) - stored
+
+    def delete_older(self, project: int, tasks: Collection[int], versions: Collection[str]) -> int:
+        """Remove the predictions of `tasks` by any of `versions`, but the newest one of each task; says how many.
+
+        `versions` are the caller's own: predictions of other models, and those without a version, are left alone.
+        """
+        newest: dict[int, Prediction] = {}
+        older: list[int] = []
+        for prediction in self.predictions(project):
+            if prediction.task in tasks and prediction.model_version in versions:
+                if prediction.task in newest:
+                    older.append(newest[prediction.task].id)
+                newest[prediction.task] = prediction
+        for id in older:
+            with self._translated(project):
+                self._client.predictions.delete(id)
+        return len(older)
+
+    def make_tab(self, project: int, title: str, tasks: Iterable[int]) -> str:
+        """Make a Data Manager tab that shows just these tasks; gives its address."""
+        shown = {"filter": "filter:tasks:id", "operator": "in_list", "type": "Number", "value": list(tasks)}
+        data: Any = {"title": title, "filters": {"conjunction": "and", "items": [shown]}}
+        with self._translated(project):
+            view = self._client.views.create(project=project, data=data)
+        return f"{self.url}/projects/{project}/data?tab={view.id}"
+
+    def link(self, project: int, task: int) -> str:
+        """The address at which a task opens in Label Studio's page."""
+        return f"{self.url}/projects/{project}/data?task={task}"
+
+    @contextmanager
+    def _translated(self, project: int | None = None) -> Iterator[None]:
+        address = without_user_info(self.url)
+        try:
+            yield
+        except ApiError as error:
+            raise LabelStudioError(_message(error, address, project)) from None
+        except httpx.HTTPError as error:
+            reason = "does not answer in time" if isinstance(error, httpx.TimeoutException) else "cannot be reached"
+            raise LabelStudioError(f"Label Studio at {address} {reason}. Check LABEL_STUDIO_URL.") from None
+        except ValueError:
+            raise LabelStudioError(f"What answers at {address} is no Label Studio. Check LABEL_STUDIO_URL.") from None
+
+
+def _queries(annotated: bool, ids: Sequence[int] | None, view: int | None) -> list[dict[str, Any]]:
+    """The arguments of the calls that list tasks: ids stand in the address, which must not grow too long."""
+    if view is not None:
+        return [{"view": view}]
+    query: dict[str, Any] = {"ordering": ["tasks:id"]}
+    if annotated:
+        query["filters"] = _ANNOTATED
+    if ids is None:
+        return [{"query": json.dumps(query)}]
+    wanted = sorted(set(ids))
+    return [
+        {"query": json.dumps({**query, "selectedItems": {"all": False, "included": wanted[start : start + _PAGE]}})}
+        for start in range(0, len(wanted), _PAGE)
+    ]
+
+
+def _message(error: ApiError, address: str, project: int | None) -> str:
+    if error.status_code == 401:
+        return (
+            "Label Studio rejected LABEL_STUDIO_API_KEY (401): it is expired, revoked, of another Label Studio, or a "
+            "legacy token, which must be switched on in the organization's settings."
+        )
+    if error.status_code == 403:
+        return "Label Studio refused (403): the user of LABEL_STUDIO_API_KEY may not see or change the project."
+    if error.status_code == 404 and project is not None:
+        return (
+            f"Label Studio at {address} has no project {project}, or the user of LABEL_STUDIO_API_KEY may not see it."
+        )
+    body = error.body if isinstance(error.body, dict) else {}
+    detail = body.get("validation_errors") or body.get("detail") or ""
+    return f"Label Studio at {address} answered {error.status_code}: {str(detail)[:300] or 'no reason given'}."
