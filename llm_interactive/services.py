@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from functools import partial
 
 from llm_interactive.llm.client import ChatClient
 from llm_interactive.llm.dispatcher import Dispatcher
+from llm_interactive.llm.prices import Prices
 from llm_interactive.media.image_input import ImageInput
-from llm_interactive.predict.metrics import Metrics
 from llm_interactive.predict.processes import Processes, Report
 from llm_interactive.predict.replies import Replies
 from llm_interactive.predict.running_batches import RunningBatches
 from llm_interactive.settings import Settings
 from llm_interactive.store.leases import Leases
 from llm_interactive.store.store import Store
+from llm_interactive.store.usage import Usage
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Services:
     processes: Processes | None
     client: ChatClient
     dispatcher: Dispatcher
-    metrics: Metrics
+    usage: Usage
+    prices: Prices
     running: RunningBatches
     replies: Replies
     images: ImageInput
@@ -38,19 +39,31 @@ class Services:
         """Everything that `settings` ask for; no connection to the provider is made."""
         store = Store(settings.sqlalchemy_url, settings.reply_ttl)
         dispatcher = Dispatcher(settings.max_concurrency)
-        metrics, running = Metrics(), RunningBatches()
+        running = RunningBatches()
         leases = processes = None
         if settings.shares_database:
             leases = Leases(store.database) if settings.reply_ttl else None
-            processes = Processes(store.database, partial(_report, metrics, running))
+            processes = Processes(store.database, running.snapshot)
         client = ChatClient(settings)
-        replies = Replies(client, store, leases, dispatcher, metrics, settings.llm_timeout)
+        replies = Replies(client, store, leases, dispatcher, settings.llm_timeout)
         images = ImageInput(settings)
-        return cls(settings, store, leases, processes, client, dispatcher, metrics, running, replies, images)
+        return cls(
+            settings,
+            store,
+            leases,
+            processes,
+            client,
+            dispatcher,
+            store.usage,
+            Prices(settings),
+            running,
+            replies,
+            images,
+        )
 
     def report(self) -> Report:
         """What goes on, in this process and in the others over the same database."""
-        return self.processes.report() if self.processes else _report(self.metrics, self.running)
+        return self.processes.report() if self.processes else self.running.snapshot()
 
     def close(self) -> None:
         """Drop waiting calls, commit what is paid for, let go of connections."""
@@ -61,10 +74,6 @@ class Services:
             if others:
                 others.close()
         self.store.close()
-
-
-def _report(metrics: Metrics, running: RunningBatches) -> Report:
-    return {**running.snapshot(), "projects": metrics.totals()}
 
 
 _lock = threading.Lock()

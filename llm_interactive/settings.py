@@ -118,6 +118,7 @@ Url = Annotated[str, AfterValidator(_http_url)]
 Text = Annotated[str, BeforeValidator(_with_line_breaks)]
 Temperature = Annotated[Annotated[float, Field(ge=0, le=2)] | None, BeforeValidator(_none)]
 NumResponses = Annotated[int, Field(ge=1, le=16)]
+Price = Annotated[float, Field(ge=0)]
 MaxTokens = Annotated[int, Field(ge=1)]
 
 
@@ -188,6 +189,15 @@ class Settings(BaseSettings):
     azure_api_version: str = _setting("2023-05-15", "Version of the Azure API.", "text")
     ollama_endpoint: Url = _setting(
         "http://localhost:11434/v1", "Address of Ollama (`OPENAI_PROVIDER=ollama`).", "an http(s) address"
+    )
+
+    price_input: Price | None = _setting(
+        None,
+        "US dollars for a million prompt tokens of a model that is not in the price list that comes with the backend. Goes with `PRICE_OUTPUT`.",
+        "a number of at least 0",
+    )
+    price_output: Price | None = _setting(
+        None, "US dollars for a million tokens of its replies. Goes with `PRICE_INPUT`.", "a number of at least 0"
     )
 
     label_studio_url: Url | None = _setting(
@@ -291,9 +301,10 @@ class Settings(BaseSettings):
             settings = cls()
         except ValidationError as error:
             raise SettingsError(_one_line(error.errors()[0])) from None
-        if (settings.basic_auth_user is None) != (settings.basic_auth_pass is None):
-            missing = "BASIC_AUTH_USER" if settings.basic_auth_user is None else "BASIC_AUTH_PASS"
-            raise SettingsError(f"{missing} is not set: BASIC_AUTH_USER and BASIC_AUTH_PASS go together.")
+        for one, other in (("basic_auth_user", "basic_auth_pass"), ("price_input", "price_output")):
+            unset = [name.upper() for name in (one, other) if getattr(settings, name) is None]
+            if len(unset) == 1:
+                raise SettingsError(f"{unset[0]} is not set: {one.upper()} and {other.upper()} go together.")
         return settings.model_copy(update={"default_prompt": _prompt_or_file(settings.default_prompt)})
 
     @property

@@ -8,7 +8,6 @@ import importlib.util
 import os
 import socket
 import sys
-import tempfile
 
 import typer
 
@@ -37,9 +36,6 @@ def serve() -> None:
         raise _refuse(f"PORT={settings.port} is taken on {settings.host}. Set another PORT.")
     for line in _announcement(settings):
         typer.echo(f"llm-interactive: {line}", err=True)
-    if settings.workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        # Where the workers' counters meet, so that /metrics is of all of them; gunicorn's configuration removes it.
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="llm-interactive-")
     command = [sys.executable, "-m", "gunicorn", *_arguments(settings)]
     os.execv(sys.executable, command)  # noqa: S606
 

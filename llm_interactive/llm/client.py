@@ -8,7 +8,7 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ import openai
 
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import LLMError, RejectedError
-from llm_interactive.llm.completion import Completion, read_completion, request_id
+from llm_interactive.llm.completion import TOKENS, Completion, read_completion, request_id
 from llm_interactive.llm.http import ending_at, timed_client
 from llm_interactive.llm.provider_errors import Provider, error_inside, log_cut, no_completion, translate, truncated
 from llm_interactive.llm.refusals import refused_parameter, refuses_roles
@@ -58,12 +58,30 @@ class ChatRequest:
 
 @dataclass(frozen=True)
 class Reply:
-    """What was paid for: `num_responses` texts and the tokens they cost. `cut`: one ended at the limit of tokens."""
+    """What was paid for: `num_responses` texts and the tokens they cost. `cut`: one ended at the limit of tokens.
+
+    Cached tokens are among the prompt's, those of reasoning among the completion's.
+    """
 
     texts: tuple[str, ...]
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cut: bool = False
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def with_cost_of(self, other: Reply | Completion) -> Reply:
+        """This reply with the tokens of `other` added."""
+        added = {name: getattr(self, name) + getattr(other, name) for name in TOKENS}
+        return replace(self, **added)
+
+
+class UnusableReply(RejectedError):
+    """What was paid for holds no text; `reply` tells what it cost."""
+
+    def __init__(self, message: str, reply: Reply, *, request_id: str | None = None) -> None:
+        super().__init__(message, request_id=request_id)
+        self.reply = reply
 
 
 class ChatClient:
@@ -113,26 +131,23 @@ class ChatClient:
 
         Raises:
             SetupError: key or endpoint is not set.
+            UnusableReply: it was paid for and holds no text.
             LLMError: the provider failed, in one of the kinds of `errors`.
         """
         self._settings.require_access()
-        texts: list[str] = []
-        prompt_tokens = completion_tokens = 0
-        cut = False
-        while len(texts) < request.num_responses:
-            missing = request.num_responses - len(texts)
+        reply = Reply(())
+        while (missing := request.num_responses - len(reply.texts)) > 0:
             try:
                 completion = self._create(request, missing, deadline)
-                texts += self._texts(completion)[:missing]
+                reply = reply.with_cost_of(completion)
+                texts = (*reply.texts, *self._texts(completion, reply)[:missing])
             except LLMError as error:
-                if not texts:
+                if not reply.texts:
                     raise
-                log.warning("%d of %d responses, then: %s", len(texts), request.num_responses, error.message)
+                log.warning("%d of %d responses, then: %s", len(reply.texts), request.num_responses, error.message)
                 break
-            prompt_tokens += completion.prompt_tokens
-            completion_tokens += completion.completion_tokens
-            cut = cut or completion.is_cut
-        return Reply(tuple(texts), prompt_tokens, completion_tokens, cut)
+            reply = replace(reply, texts=texts, cut=reply.cut or completion.is_cut)
+        return reply
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -175,11 +190,11 @@ class ChatClient:
             raise error_inside(response, self.provider) or no_completion(self.provider, completion.request_id)
         return completion
 
-    def _texts(self, completion: Completion) -> list[str]:
-        """The texts of a completion's choices, without the model's reasoning."""
+    def _texts(self, completion: Completion, reply: Reply) -> list[str]:
+        """The texts of a completion's choices, without the model's reasoning; `reply` is what was paid so far."""
         texts = [choice.text for choice in completion.choices if choice.text]
         if not texts:
-            raise RejectedError(truncated(completion, self.provider), request_id=completion.request_id)
+            raise UnusableReply(truncated(completion, self.provider), reply, request_id=completion.request_id)
         log_cut(completion)
         return texts
 

@@ -22,6 +22,9 @@ _REASONING = (
     re.compile(r"\A(.*<\|channel\|>final<\|message\|>|\s*<\|channel\|>analysis.*)", re.DOTALL),
     re.compile(r"\Aanalysis.*?assistantfinal", re.DOTALL),
 )
+TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
+"""The counts of tokens by name, in a completion as everywhere else."""
+
 _CHANNEL_END = re.compile(r"<\|(return|end)\|>\s*\Z")
 
 
@@ -37,12 +40,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Completion:
-    """A chat completion with its cost in tokens, and the id by which the provider's support knows the request."""
+    """A chat completion with its cost in tokens, and the id by which the provider's support knows the request.
+
+    Cached tokens are among the prompt's, those of reasoning among the completion's.
+    """
 
     choices: tuple[Choice, ...]
     prompt_tokens: int = 0
     completion_tokens: int = 0
     request_id: str | None = None
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
 
     @property
     def is_cut(self) -> bool:
@@ -74,6 +82,8 @@ def read_completion(response: httpx2.Response) -> Completion:
         tuple(map(_choice, choices)),
         prompt_tokens=_count(usage, "prompt_tokens"),
         completion_tokens=_count(usage, "completion_tokens"),
+        cached_tokens=_count(_part(usage, "prompt_tokens_details"), "cached_tokens"),
+        reasoning_tokens=_count(_part(usage, "completion_tokens_details"), "reasoning_tokens"),
         request_id=request_id(response),
     )
 
@@ -105,6 +115,10 @@ def _text(content: Any) -> str:
 
 def _string(value: Any) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _part(usage: Any, name: str) -> Any:
+    return usage.get(name) if isinstance(usage, dict) else None
 
 
 def _count(usage: Any, name: str) -> int:

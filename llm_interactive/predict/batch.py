@@ -85,7 +85,7 @@ class BatchRun:
         finished = self._done + self._failed
         return {
             "project": self._origin.project,
-            "model_version": self._origin.model_version,
+            "model_version": self._origin.version,
             "tasks": len(self._tasks),
             "from_store": self._from_store,
             "done": self._done,
@@ -147,7 +147,7 @@ class BatchRun:
         patience = max(self._deadline, Deadline.after(BACKGROUND_SECONDS))
         for key, asked in self._services.replies.ask_for(first, self._queue, patience, self._origin).items():
             if asked.paid:
-                self._services.metrics.from_store(self._origin, len(slots[key]))
+                self._services.usage.count(self._origin, from_store=len(slots[key]))
             asked.future.add_done_callback(partial(self._settle, slots[key], asked.paid))
 
     def _prepared_or_settled(self, number: int) -> dict[str, PreparedTask]:
@@ -196,7 +196,7 @@ class BatchRun:
         if not replies or not all(isinstance(error, RejectedError) for error in errors):
             return {"error": str(errors[0] if errors else late(self._queue.trouble))}
         regions = [region for name, reply in replies.items() for region in self._prepared[number, name].regions(reply)]
-        return prediction(regions, self._origin.model_version)
+        return prediction(regions, self._origin.version)
 
     def _remember(self, entries: Sequence[dict[str, Any]]) -> None:
         """Note what tasks were given, so that an annotator's own words are told from it."""

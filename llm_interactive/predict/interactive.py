@@ -89,14 +89,14 @@ class Interactive:
                 raise PromptError(NO_PROMPT)
             prepared, reply = self._ask(form, prompt, version)
         except BackendError as error:
-            self._services.metrics.tasks(self._project.origin(self._project.version), "interactive", failed=1)
+            self._services.usage.count(self._project.origin(self._project.version), interactive_failed=1, wait=True)
             self._services.running.error(self._project.id, error.message)
             log.warning("Project %s, interactive request: %s", self._project.id, error.message)
             shown = error_region(error, form)
             if shown is None or not self._services.settings.show_errors_in_response:
                 raise
             return [shown]
-        self._services.metrics.tasks(origin, "interactive", done=1)
+        self._services.usage.count(origin, interactive_done=1)
         regions = prepared.regions(reply)
         last = self._last_answer(form)
         key = self._project.answered_key(id_of(self._task), form)

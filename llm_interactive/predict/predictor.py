@@ -104,7 +104,7 @@ class Predictor:
         origin = self.project.origin(self.project.version)
         failures = Counter(entry["error"] for entry in entries if "error" in entry)
         failed = failures.total()
-        self._services.metrics.tasks(origin, "batch", done=len(entries) - failed, failed=failed)
+        self._services.usage.count(origin, batch_done=len(entries) - failed, batch_failed=failed, wait=True)
         for message, count in failures.items():
             self._services.running.error(self._id, message, count)
             log.warning("Project %s: %d of %d tasks failed: %s", self._id, count, len(entries), message)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +15,7 @@ from llm_interactive.store.database import Database
 from llm_interactive.store.tables import processes
 
 Report = dict[str, list[dict[str, Any]]]
-"""`batches` under way, the last `errors`, and the counts of `projects`, of one process or of several."""
+"""`batches` under way and the last `errors`, of one process or of several."""
 
 _TELL_EVERY = 2.0
 _SILENT_AFTER = 10.0
@@ -53,15 +52,9 @@ class Processes:
 
 
 def merged(reports: list[Report]) -> Report:
-    """Several reports as one: counts of the same project and model version are added up."""
-    counts: dict[tuple[str, str], dict[str, Any]] = defaultdict(lambda: defaultdict(int))
-    for row in (row for report in reports for row in report["projects"]):
-        total = counts[row["project"], row["model_version"]]
-        for name, value in row.items():
-            total[name] = total[name] + value if isinstance(value, int) else value
+    """Several reports as one."""
     errors = sorted((row for report in reports for row in report["errors"]), key=lambda row: row["at"], reverse=True)
     return {
         "batches": [batch for report in reports for batch in report["batches"]],
         "errors": errors[:ERRORS_KEPT],
-        "projects": [dict(row) for row in counts.values()],
     }

@@ -10,12 +10,12 @@ from typing import Any
 from llm_interactive.errors import LabelingConfigError, PromptError
 from llm_interactive.labeling.config import PromptSpec, parse_labeling_config
 from llm_interactive.outputs.form import Form
-from llm_interactive.predict.metrics import Origin
 from llm_interactive.predict.prepare import Task
 from llm_interactive.predict.versions import model_version
 from llm_interactive.prompts.current import prompt_of_task
 from llm_interactive.settings import ChatOptions, ProjectParams, Settings
 from llm_interactive.store.store import StoredProject
+from llm_interactive.store.usage import Origin
 
 NO_PROMPT = "There is no prompt yet. Type one into a task's prompt field and press Shift+Enter, or set DEFAULT_PROMPT."
 

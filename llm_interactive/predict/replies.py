@@ -6,18 +6,19 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import BackendError, DeadlineError, LeasedError
-from llm_interactive.llm.client import ChatClient, ChatRequest, Reply
+from llm_interactive.llm.client import ChatClient, ChatRequest, Reply, UnusableReply
+from llm_interactive.llm.completion import TOKENS
 from llm_interactive.llm.dispatcher import Dispatcher, Queue
-from llm_interactive.predict.metrics import Metrics, Origin
 from llm_interactive.predict.prepare import PreparedTask
 from llm_interactive.store.leases import Leases
 from llm_interactive.store.store import Store
+from llm_interactive.store.usage import Call, Origin
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +45,12 @@ class Replies:
         store: Store,
         leases: Leases | None,
         dispatcher: Dispatcher,
-        metrics: Metrics,
         call_timeout: float,
     ) -> None:
         self._client = client
         self._store = store
         self._leases = leases
         self._dispatcher = dispatcher
-        self._metrics = metrics
         self._call_timeout = call_timeout
 
     def ask_now(self, prepared: PreparedTask, deadline: Deadline, origin: Origin) -> Reply:
@@ -117,41 +116,61 @@ class Replies:
 
     def _bought(self, key: str, origin: Origin) -> Reply | None:
         reply = self._store.replies([key]).get(key)
-        self._metrics.from_store(origin, 1 if reply else 0)
+        self._store.usage.count(origin, from_store=1 if reply else 0)
         return reply
 
     def _buy(self, prepared: PreparedTask, origin: Origin, key: str, deadline: Deadline, *, wait: bool = True) -> Reply:
-        reply = self._timed(prepared.request, origin, deadline)
+        bill = _Bill(origin, prepared.task)
+        reply = self._billed(prepared.request, bill, deadline)
         # A reply that was cut off would be cut off again.
         if not reply.cut and (faults := prepared.faults(reply.texts[0])):
-            reply = self._repaired(prepared, reply, faults, origin, deadline)
-        self._store.save_reply(key, reply, wait=wait)
+            reply = self._repaired(prepared, reply, faults, bill, deadline)
+        self._store.save_reply(key, reply, bill.calls, wait=wait)
         return reply
 
     def _repaired(
-        self, prepared: PreparedTask, reply: Reply, faults: Sequence[str], origin: Origin, deadline: Deadline
+        self, prepared: PreparedTask, reply: Reply, faults: Sequence[str], bill: _Bill, deadline: Deadline
     ) -> Reply:
         """`reply` with its first text asked for once more, if that one fits better."""
         try:
-            again = self._timed(_repair_request(prepared.request, reply.texts[0], faults), origin, deadline)
+            again = self._billed(_repair_request(prepared.request, reply.texts[0], faults), bill, deadline)
         except BackendError as error:
             log.info("A reply that does not fit could not be asked for again: %s", error.message)
             return reply
-        tokens = (reply.prompt_tokens + again.prompt_tokens, reply.completion_tokens + again.completion_tokens)
-        fits = len(prepared.faults(again.texts[0])) < len(faults)
-        texts = (again.texts[0] if fits else reply.texts[0], *reply.texts[1:])
-        return Reply(texts, *tokens, cut=again.cut if fits else reply.cut)
+        reply = reply.with_cost_of(again)
+        if len(prepared.faults(again.texts[0])) < len(faults):
+            reply = replace(reply, texts=(again.texts[0], *reply.texts[1:]), cut=again.cut)
+        return reply
 
-    def _timed(self, request: ChatRequest, origin: Origin, deadline: Deadline) -> Reply:
-        outcome = "failed"
+    def _billed(self, request: ChatRequest, bill: _Bill, deadline: Deadline) -> Reply:
+        """The reply to `request`, put on the `bill`; what is paid for and cannot be used is kept at once."""
         started = time.perf_counter()
         try:
             reply = self._client.complete(request, min(deadline, Deadline.after(self._call_timeout)))
-            outcome = "ok"
-        finally:
-            self._metrics.call(origin, outcome, time.perf_counter() - started)
-        self._metrics.tokens(origin, reply.prompt_tokens, reply.completion_tokens)
+        except UnusableReply as error:
+            bill.add(request, error.reply, time.perf_counter() - started, "unusable")
+            self._store.usage.keep([bill.calls.pop()])
+            raise
+        except BackendError:
+            self._store.usage.count(bill.origin, calls_failed=1)
+            raise
+        bill.add(request, reply, time.perf_counter() - started, "cut" if reply.cut else "ok")
         return reply
+
+
+@dataclass
+class _Bill:
+    """The calls paid for one reply to a task, which are kept together with it."""
+
+    origin: Origin
+    task: str
+    calls: list[Call] = field(default_factory=list)
+
+    def add(self, request: ChatRequest, reply: Reply, seconds: float, outcome: str) -> None:
+        """Note a call that took `seconds`."""
+        tokens = {name: getattr(reply, name) for name in TOKENS}
+        origin = self.origin
+        self.calls.append(Call(origin.project, origin.version, self.task, request.model, outcome, seconds, **tokens))
 
 
 def _repair_request(request: ChatRequest, text: str, faults: Sequence[str]) -> ChatRequest:

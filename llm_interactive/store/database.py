@@ -38,6 +38,9 @@ Changes = Mapping[sa.Table, Sequence[Mapping[str, Any]]]
 REPLACED_IF = "replaced if"
 """Key of a table's `info`: takes the new row's columns, gives the condition under which it replaces the old one."""
 
+ADDED_UP = "added up"
+"""Key of a table's `info`: the numbers of a new row are added to those of the old one."""
+
 _AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, OSError)
 
 
@@ -220,6 +223,8 @@ class Database:
             return statement  # type: ignore[no-any-return]
         keys = [column.name for column in table.primary_key]
         changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+        if ADDED_UP in table.info:
+            changed = {name: table.c[name] + new for name, new in changed.items()}
         condition = table.info[REPLACED_IF](statement.excluded) if REPLACED_IF in table.info else None
         upsert: sa.Executable = statement.on_conflict_do_update(index_elements=keys, set_=changed, where=condition)
         return upsert

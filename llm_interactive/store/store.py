@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from llm_interactive.store.database import Database, Rows
 from llm_interactive.store.tables import (
     LEASE_SECONDS,
     answered,
+    calls,
     leases,
     metadata,
     processes,
@@ -23,12 +24,14 @@ from llm_interactive.store.tables import (
     replies,
     versions,
 )
+from llm_interactive.store.usage import Call, Usage
 
 _READ_CHUNK = 500
 _ANSWERED_DAYS = 30
 _PROCESS_SECONDS = 3600
 _MOST_UNWRITTEN = 20_000
 _MAX_REPLIES = 1_000_000
+_MAX_CALLS = 1_000_000
 _REPLIES_PER_TASK = 50
 _VERSIONS_SHOWN = 100
 
@@ -88,6 +91,7 @@ class Store:
         self._last_prompts: dict[str, dict[str, str]] = {}
         self._unwritten: dict[str, Reply] = {}
         self.database = Database(url, metadata, self._sweep)
+        self.usage = Usage(self.database)
 
     @property
     def failure(self) -> str | None:
@@ -130,15 +134,16 @@ class Store:
         unwritten = self._unwritten
         return found | {key: unwritten[key] for key in wanted if key in unwritten}
 
-    def save_reply(self, key: str, reply: Reply, *, wait: bool = True) -> None:
-        """Keep a paid reply under `key`; returns when it is committed.
+    def save_reply(self, key: str, reply: Reply, paid: Sequence[Call] = (), *, wait: bool = True) -> None:
+        """Keep a reply under `key`, and the calls that were `paid` for it; returns when they are committed.
 
-        Without `wait` it is committed together with the next write that somebody waits for.
+        Without `wait` they are committed together with the next write that somebody waits for.
         """
         if not self._reply_seconds:
+            self.database.write(self.usage.rows_of(paid), wait=False)
             return
         row = {"key": key, "reply": {**asdict(reply), "texts": list(reply.texts)}, "created_at": time.time()}
-        self.database.write({replies: [row]}, wait=wait)
+        self.database.write({replies: [row], **self.usage.rows_of(paid)}, wait=wait)
         if not self.failure:
             self._unwritten = {}
         elif len(self._unwritten) < _MOST_UNWRITTEN:
@@ -199,6 +204,8 @@ class Store:
         connection.execute(sa.delete(answered).where(answered.c.created_at < now - _ANSWERED_DAYS * 86400))
         connection.execute(sa.delete(leases).where(leases.c.until < now - 10 * LEASE_SECONDS))
         connection.execute(sa.delete(processes).where(processes.c.at < now - _PROCESS_SECONDS))
+        newest_call = sa.select(sa.func.max(calls.c.id)).scalar_subquery()
+        connection.execute(sa.delete(calls).where(calls.c.id <= newest_call - _MAX_CALLS))
         newest = sa.select(replies.c.created_at).order_by(replies.c.created_at.desc()).offset(_MAX_REPLIES).limit(1)
         if (bound := connection.execute(newest).scalar()) is not None:
             connection.execute(sa.delete(replies).where(replies.c.created_at <= bound))

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from llm_interactive.store.database import REPLACED_IF
+from llm_interactive.store.database import ADDED_UP, REPLACED_IF
 
 LEASE_SECONDS = 10.0
 """How long a lease holds unless its owner renews it."""
@@ -75,6 +75,41 @@ leases = sa.Table(
     sa.Column("owner", sa.String(32), nullable=False),
     sa.Column("until", sa.Float, nullable=False),
     info={REPLACED_IF: _may_be_taken},
+)
+
+# A call to the model that was paid for, whatever came of it; its tokens and `seconds` as the provider told them.
+calls = sa.Table(
+    "calls",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("task", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("prompt_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cached_tokens", sa.BigInteger, nullable=False),
+    sa.Column("completion_tokens", sa.BigInteger, nullable=False),
+    sa.Column("reasoning_tokens", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Index("calls_of_version", "project", "version"),
+)
+
+COUNTS = (
+    *("batch_done", "batch_failed", "batch_late", "interactive_done", "interactive_failed", "from_store"),
+    *("calls_ok", "calls_failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens"),
+)
+"""What `totals` counts, besides the seconds that calls took."""
+
+totals = sa.Table(
+    "totals",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, primary_key=True),
+    *(sa.Column(name, sa.BigInteger, nullable=False) for name in COUNTS),
+    sa.Column("seconds", sa.Float, nullable=False),
+    info={ADDED_UP: True},
 )
 
 processes = sa.Table(

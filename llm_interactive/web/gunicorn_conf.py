@@ -2,12 +2,9 @@
 
 import json
 import logging
-import os
-import shutil
 import signal
 import socket
 import struct
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -95,13 +92,6 @@ def post_worker_init(worker: Any) -> None:
         finish(number, frame)
 
     signal.signal(signal.SIGTERM, stop)
-
-
-def on_exit(_: Any) -> None:
-    """Remove the folder of the workers' counters that `llm-interactive serve` has made."""
-    counters = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
-    if counters.name.startswith("llm-interactive-") and counters.parent == Path(tempfile.gettempdir()):
-        shutil.rmtree(counters, ignore_errors=True)
 
 
 def worker_exit(_: Any, worker: Any) -> None:

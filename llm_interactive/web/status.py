@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, Template
 from llm_interactive import __version__
 from llm_interactive.errors import SetupError
 from llm_interactive.services import Services
+from llm_interactive.store.usage import Origin
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222 }
@@ -46,7 +47,17 @@ def status(services: Services) -> dict[str, Any]:
         "model": settings.model,
         "problems": problems,
         **report,
+        "projects": _totals(services),
     }
+
+
+def _totals(services: Services) -> list[dict[str, Any]]:
+    """The totals of all projects and versions, each with its `cost` in US dollars, None where a price is unknown."""
+    rows = services.usage.totals()
+    return [
+        {**row, "cost": services.prices.cost(Origin(row["project"], row["version"]).model, row, row["calls_ok"])}
+        for row in rows
+    ]
 
 
 def status_page(services: Services) -> str:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from werkzeug.exceptions import ClientDisconnected, HTTPException, NotFound, RequestEntityTooLarge
 
 from llm_interactive.errors import UNEXPECTED, BackendError, BusyError, InvalidRequest
+from llm_interactive.predict.metrics import exposition
 from llm_interactive.predict.predictor import Predictor
 from llm_interactive.services import Services
 from llm_interactive.text import storable
@@ -99,7 +100,7 @@ def status_json() -> Response:
 
 def metrics() -> Response:
     """The counters for Prometheus."""
-    return Response(_services().metrics.exposition(), mimetype="text/plain; version=0.0.4")
+    return Response(exposition(_services().usage.totals()), mimetype="text/plain; version=0.0.4")
 
 
 def not_served(**_: str) -> Response:

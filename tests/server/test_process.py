@@ -153,7 +153,7 @@ def test_each_of_two_workers_tells_of_both(two_workers: Backend) -> None:
 
     def told() -> list[int]:
         rows = json.loads(two_workers.request("GET", "/status")[1])["projects"]
-        return [row["tasks_done"] for row in rows if row["project"] == "told.1"]
+        return [row["batch_done"] for row in rows if row["project"] == "told.1"]
 
     until(lambda: [told() for _ in range(8)] == [[8]] * 8)
     for _ in range(8):

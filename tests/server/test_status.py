@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -33,9 +33,9 @@ def test_counts_are_kept_by_project_and_model_version(make_app: MakeApp, llm: Fa
     results(client, batch(tasks(3)))
     results(client, batch(tasks(2), project="5.1"))
     found = {row["project"]: row for row in status(client)["projects"]}
-    assert found[PROJECT]["model_version"].startswith("gpt-3.5-turbo/")
-    assert {name: found[PROJECT][name] for name in ("tasks_done", "calls_ok", "from_store")} == {
-        "tasks_done": 6,
+    assert found[PROJECT]["version"].startswith("gpt-3.5-turbo/")
+    assert {name: found[PROJECT][name] for name in ("batch_done", "calls_ok", "from_store")} == {
+        "batch_done": 6,
         "calls_ok": 3,
         "from_store": 3,
     }
@@ -47,8 +47,32 @@ def test_metrics_have_the_same_counts(make_app: MakeApp, llm: FakeLLM) -> None:
     results(client, batch(tasks(3)))
     [row] = status(client)["projects"]
     exposition = client.get("/metrics").get_data(as_text=True)
-    [calls] = re.findall(r"^llm_interactive_llm_calls_total\{.*\} (.*)$", exposition, re.MULTILINE)
-    assert float(calls) == row["calls_ok"]
+    assert f'llm_interactive_llm_calls_total{{outcome="ok",project="{PROJECT}"}} 3.0' in exposition
+    assert row["calls_ok"] == 3
+    assert row["version"] not in exposition
+
+
+def test_tokens_and_money_are_the_same_after_a_restart(make_app: MakeApp, llm: FakeLLM) -> None:
+    priced = {**PROMPTED, "price_input": 1000, "price_output": 2000}
+    results(make_app(**priced).test_client(), batch(tasks(2)))
+    [row] = status(make_app(**priced).test_client())["projects"]
+    assert row["prompt_tokens"] > 0
+    assert row["cost"] == pytest.approx((row["prompt_tokens"] + 2 * row["completion_tokens"]) / 1000)
+
+
+def test_what_a_model_costs_that_nobody_knows_is_not_called_free(make_app: MakeApp, llm: FakeLLM) -> None:
+    client = make_app(**PROMPTED).test_client()
+    results(client, batch(tasks(2)))
+    assert status(client)["projects"][0]["cost"] is None
+
+
+def test_a_reply_that_is_paid_for_and_empty_is_counted(make_app: MakeApp, llm: FakeLLM) -> None:
+    llm.answer = Reply([""], finish_reason="content_filter")
+    client = make_app(**PROMPTED).test_client()
+    results(client, batch([task(1)]))
+    [row] = status(client)["projects"]
+    assert (row["calls_failed"], row["calls_ok"]) == (1, 0)
+    assert row["prompt_tokens"] > 0
 
 
 def test_the_last_errors_stand_in_words_with_the_tasks_they_concern(make_app: MakeApp, llm: FakeLLM) -> None:

@@ -5,19 +5,11 @@ from __future__ import annotations
 from llm_interactive.predict.processes import Report, merged
 
 
-def report(*projects: tuple[str, int], batches: int = 0, errors: tuple[float, ...] = ()) -> Report:
+def report(batches: int = 0, errors: tuple[float, ...] = ()) -> Report:
     return {
         "batches": [{"project": "1", "left": number} for number in range(batches)],
         "errors": [{"at": at, "error": "No."} for at in errors],
-        "projects": [{"project": name, "model_version": "m/1", "tasks_done": done} for name, done in projects],
     }
-
-
-def test_counts_of_the_same_project_are_added_up() -> None:
-    assert merged([report(("1", 3), ("2", 1)), report(("1", 4))])["projects"] == [
-        {"project": "1", "model_version": "m/1", "tasks_done": 7},
-        {"project": "2", "model_version": "m/1", "tasks_done": 1},
-    ]
 
 
 def test_all_batches_are_shown() -> None:
@@ -30,5 +22,5 @@ def test_the_newest_errors_of_all_come_first() -> None:
 
 
 def test_one_report_stays_as_it_is() -> None:
-    alone = report(("1", 3), batches=1, errors=(1.0,))
+    alone = report(batches=1, errors=(1.0,))
     assert merged([alone]) == alone
