@@ -65,10 +65,14 @@ class Services:
         """What goes on, in this process and in the others over the same database."""
         return self.processes.report() if self.processes else self.running.snapshot()
 
-    def close(self) -> None:
-        """Drop waiting calls, commit what is paid for, let go of connections."""
+    def stop(self) -> None:
+        """Drop what waits for a file or the model, so that requests are answered with what is there."""
         self.images.close()
         self.dispatcher.close()
+
+    def close(self) -> None:
+        """Drop waiting calls, commit what is paid for, let go of connections."""
+        self.stop()
         self.client.close()
         for others in (self.leases, self.processes):
             if others:

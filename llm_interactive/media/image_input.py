@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 from urllib.parse import urlsplit
 
 from openai.types.chat import ChatCompletionContentPartImageParam
 
 from llm_interactive.deadline import NEVER, Deadline
-from llm_interactive.errors import TaskDataError
+from llm_interactive.errors import DeadlineError, TaskDataError
 from llm_interactive.media.addresses import is_public_https
+from llm_interactive.media.background import Background, Job
+from llm_interactive.media.decoding import STOPPING, Decoder
 from llm_interactive.media.ocr import Reader
 from llm_interactive.media.proxies import Proxy
 from llm_interactive.media.source import MediaSource
@@ -51,26 +53,33 @@ class ImageInput:
             max_image_mb=settings.max_image_mb,
             proxy=Proxy.from_environment(),
         )
-        self._images = TaskImages(self._source, Reader())
+        self._decoder = Decoder()
+        self._images = TaskImages(self._source, Reader(), self._decoder)
         self._detail = settings.image_detail
         self._mode = settings.image_mode
         self._hosted = _is_hosted(settings)
         self._sees: dict[str, bool] = {}
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(_PREPARED_AT_ONCE, thread_name_prefix="images")
+        self._background = Background(_PREPARED_AT_ONCE)
+        self._closed = False
 
-    def content(self, addresses: Sequence[str], task_id: str, model: str, deadline: Deadline = NEVER) -> ImageContent:
-        """The images at `addresses`, and the pages of PDFs, in order, for `model`.
+    def content(
+        self, addresses: Sequence[str], task_id: str, model: str, deadline: Deadline = NEVER, *, urgent: bool = False
+    ) -> ImageContent:
+        """The images at `addresses`, and the pages of PDFs, in order, for `model`; `urgent` if an annotator waits.
 
         Raises:
             TaskDataError: an image may not be fetched, cannot be, or holds no text to read.
             DeadlineError: they are not there by `deadline`.
             SetupError: reading text needs the OCR extra, and it is not installed.
         """
+        if self._closed:
+            raise DeadlineError(STOPPING)
         if self.sends_images(model):
-            parts = (part for address in addresses for part in self._parts(address, task_id, deadline))
-            return ImageContent(parts=tuple(parts))
-        text = "\n\n".join(filter(None, (self._images.text(address, task_id, deadline) for address in addresses)))
+            parts = [self._parts(address, task_id, deadline, urgent=urgent) for address in addresses]
+            return ImageContent(parts=tuple(chain.from_iterable(parts)))
+        texts = [self._images.text(address, task_id, deadline, urgent=urgent) for address in addresses]
+        text = "\n\n".join(filter(None, texts))
         if not text.strip():
             raise TaskDataError("No text could be read in the task's image, and the model takes no images.")
         return ImageContent(text=text)
@@ -88,20 +97,22 @@ class ImageInput:
         with self._lock:
             self._sees.setdefault(model, sees)
 
-    def in_background(self, prepare: Callable[[], None]) -> None:
-        """Run `prepare` beside others: fetching and reading takes time in which the model can be kept busy."""
-        self._pool.submit(prepare)
+    def in_background(self, jobs: Iterable[Job]) -> None:
+        """Run a batch's `jobs` beside others: fetching and reading takes time in which the model can be kept busy."""
+        self._background.run(jobs)
 
     def close(self) -> None:
-        """Drop what is not begun."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Stop: what is being decoded fails, and so does all that is asked for from now on."""
+        self._closed = True
+        self._decoder.close()
 
-    def _parts(self, address: str, task_id: str, deadline: Deadline) -> list[ImagePart]:
+    def _parts(self, address: str, task_id: str, deadline: Deadline, *, urgent: bool) -> list[ImagePart]:
         # Models on the operator's own network may have no way out; a hosted one fetches a public image by itself.
         handed_on = self._hosted and is_public_https(address) and not self._source.serves(address)
         if handed_on and not urlsplit(address).path.lower().endswith(_NOT_TAKEN):
             return [_part(address, self._detail)]
-        return [_part(picture.data_uri, self._detail) for picture in self._images.pictures(address, task_id, deadline)]
+        pictures = self._images.pictures(address, task_id, deadline, urgent=urgent)
+        return [_part(picture.data_uri, self._detail) for picture in pictures]
 
 
 def _part(url: str, detail: Literal["auto", "low", "high"]) -> ImagePart:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from llm_interactive.deadline import NEVER, Deadline
-from llm_interactive.errors import BackendError, DeadlineError, TaskDataError
+from llm_interactive.errors import BackendError, TaskDataError
 from llm_interactive.media import pdf
-from llm_interactive.media.waiting import LATE, seconds
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -62,39 +59,25 @@ class Picture:
         return f"data:{self.mime};base64,{base64.b64encode(self.data).decode()}"
 
 
-def normalise(
-    data: bytes, *, longer_side: int = LONGER_SIDE, max_pages: int = MAX_PAGES, deadline: Deadline = NEVER
-) -> list[Picture]:
+def normalise(data: bytes, *, longer_side: int = LONGER_SIDE, max_pages: int = MAX_PAGES) -> list[Picture]:
     """The pictures in an image file: one, or one for each page of a TIFF or PDF; of an animation the first frame.
 
     What the file is follows from its bytes.
 
     Raises:
         TaskDataError: the file is something else, damaged, or too large when decoded; says what was found.
-        DeadlineError: its pages are not all there by `deadline`.
         SetupError: it is a PDF, and the extra that reads these is not installed.
     """
-    if _is_pdf(data):
-        pages = pdf.pages(data, longer_side, max_pages, min(pdf.SECONDS, seconds(deadline)))
-    else:
-        pages = _frames(data, longer_side, max_pages)
-    pictures = []
+    read = pdf.pages if _is_pdf(data) else _frames
     try:
-        with closing(pages):
-            for page in pages:
-                if deadline.left <= 0:
-                    raise DeadlineError(LATE)
-                pictures.append(_encoded(_shrunk(page, longer_side)))
-            return pictures
+        return [_encoded(_shrunk(page, longer_side)) for page in read(data, longer_side, max_pages)]
     except BackendError:
-        if deadline.left <= 0:  # then a PDF was given no more time
-            raise DeadlineError(LATE) from None
         raise
     except Exception:  # a broken file leads its decoder to anything
         raise TaskDataError(f"The task's file is damaged: it begins like {_found(data)}.") from None
 
 
-def _frames(data: bytes, longer_side: int, max_pages: int) -> Generator[Image, None, None]:
+def _frames(data: bytes, longer_side: int, max_pages: int) -> Iterator[Image]:
     """The upright frames of an image file."""
     from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 

@@ -16,7 +16,7 @@ from typing import Any
 from llm_interactive.deadline import NEVER, Deadline
 from llm_interactive.errors import SetupError, TaskDataError
 from llm_interactive.media.images import Picture
-from llm_interactive.media.waiting import held
+from llm_interactive.media.waiting import Room
 
 log = logging.getLogger(__name__)
 
@@ -49,18 +49,20 @@ def installed() -> bool:
 class Reader:
     """Reads text with rapidocr, whose models come in its wheel. Safe for threads.
 
-    At most `at_once` pictures are read at a time, each with `threads` threads: more of the former and one of the
-    latter is the quickest way through many pictures.
+    At most `at_once` pictures of batches are read at a time, and one more for annotators, each with `threads` threads:
+    more of the former and one of the latter is the quickest way through many pictures.
     """
 
     def __init__(self, *, at_once: int = 2, threads: int = 1) -> None:
-        self._slots = threading.BoundedSemaphore(at_once)
+        self._room = Room(for_batches=at_once, for_annotators=1)
         self._threads = min(threads, os.cpu_count() or 1)  # more than there are is taken for all of them
         self._lock = threading.Lock()
         self._engine: Any = None
 
-    def text(self, picture: Picture, deadline: Deadline = NEVER) -> str:
+    def text(self, picture: Picture, deadline: Deadline = NEVER, *, urgent: bool = False) -> str:
         """The text in reading order, a line of the picture being a line of text; empty where there is none.
+
+        `urgent`: an annotator waits for it.
 
         Raises:
             SetupError: the extra is not installed.
@@ -72,7 +74,7 @@ class Reader:
             return ""
         from PIL import Image
 
-        with held(self._slots, deadline):
+        with self._room.taken(deadline, urgent=urgent):
             try:
                 with Image.open(BytesIO(picture.data)) as image:
                     found = engine(image)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import DeadlineError
@@ -30,3 +30,21 @@ def held(lock: threading.Lock | threading.Semaphore, deadline: Deadline) -> Iter
         yield
     finally:
         lock.release()
+
+
+class Room:
+    """Room for a few at work: batches never take what is there `for_annotators`, who may take all."""
+
+    def __init__(self, for_batches: int, for_annotators: int) -> None:
+        self._of_batches = threading.Semaphore(for_batches)
+        self._all = threading.Semaphore(for_batches + for_annotators)
+
+    @contextmanager
+    def taken(self, deadline: Deadline, *, urgent: bool) -> Iterator[None]:
+        """Take a place meanwhile, for an annotator if it is `urgent`.
+
+        Raises:
+            DeadlineError: there is none until `deadline`.
+        """
+        with nullcontext() if urgent else held(self._of_batches, deadline), held(self._all, deadline):
+            yield

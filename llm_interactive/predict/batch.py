@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -100,8 +101,9 @@ class BatchRun:
         if any(form.shows_images for form in self._project.forms):
             if not images.knows(self._project.options.model):
                 self._try_an_image()
-            for number in range(len(self._tasks)):
-                images.in_background(partial(self._ask, [number]))
+            # In any order: of a batch that is not ready by its deadline, the next retrieval comes to other tasks.
+            numbers = random.sample(range(len(self._tasks)), len(self._tasks))
+            images.in_background(partial(self._ask, [number]) for number in numbers)
             return
         # Group by group, so that the model works while the rest is made ready.
         for start in range(0, len(self._tasks), _GROUP):
@@ -131,7 +133,7 @@ class BatchRun:
         project = self._project
         prompts = project.batch_prompts(task)
         return {
-            form.name: prepare(task, prompts[form.name], form, project.options, self._services.images)
+            form.name: prepare(task, prompts[form.name], form, project.options, self._services.images, self._deadline)
             for form in project.forms
             if form.name in prompts
         }

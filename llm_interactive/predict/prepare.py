@@ -50,9 +50,16 @@ def _of_task(task: str, region: Region) -> Region:
 
 
 def prepare(
-    task: Task, prompt: str, form: Form, options: ChatOptions, images: ImageInput, deadline: Deadline = NEVER
+    task: Task,
+    prompt: str,
+    form: Form,
+    options: ChatOptions,
+    images: ImageInput,
+    deadline: Deadline = NEVER,
+    *,
+    urgent: bool = False,
 ) -> PreparedTask:
-    """The request that `prompt` makes of a task; its files are there by `deadline`.
+    """The request that `prompt` makes of a task; its files are there by `deadline`. `urgent`: an annotator waits.
 
     Raises:
         PromptError: a placeholder names no field of the task.
@@ -65,7 +72,9 @@ def prepare(
     for name, field in form.picture_fields.items():
         addresses[name] = pictures_in(object_value(field, data))
     seen = {
-        name: images.content(found, id_of(task), options.model, deadline) for name, found in addresses.items() if found
+        name: images.content(found, id_of(task), options.model, deadline, urgent=urgent)
+        for name, found in addresses.items()
+        if found
     }
     structured = options.structured_output and not form.is_plain
     asked = Prompt(prompt, form.guide(data) if structured else "", form.labels(data))

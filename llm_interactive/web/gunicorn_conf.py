@@ -81,14 +81,14 @@ errorlog = "-"
 
 
 def post_worker_init(worker: Any) -> None:
-    """Let the signal to stop also drop the calls that wait for the model: requests are answered with what is there."""
+    """Let the signal to stop also drop what waits for a file or the model: requests are answered with what is there."""
     finish = signal.getsignal(signal.SIGTERM)
     assert callable(finish)
-    dispatcher = worker.wsgi.extensions["llm_interactive"].dispatcher
+    services = worker.wsgi.extensions["llm_interactive"]
 
     def stop(number: int, frame: Any) -> None:
         # In a thread: a signal handler must not wait for a lock that its own thread may hold.
-        threading.Thread(target=dispatcher.close, daemon=True).start()
+        threading.Thread(target=services.stop, daemon=True).start()
         finish(number, frame)
 
     signal.signal(signal.SIGTERM, stop)

@@ -273,9 +273,9 @@ def test_one_image_in_fifty_tasks_is_fetched_and_read_once(
     read: list[Picture] = []
     by_engine = Reader.text
 
-    def counted(reader: Reader, picture: Picture, deadline: Deadline) -> str:
+    def counted(reader: Reader, picture: Picture, deadline: Deadline, *, urgent: bool) -> str:
         read.append(picture)
-        return by_engine(reader, picture, deadline)
+        return by_engine(reader, picture, deadline, urgent=urgent)
 
     monkeypatch.setattr(Reader, "text", counted)
     client = make_app(media_hosts=media.place, image_mode="ocr", default_prompt="Which shop?").test_client()

@@ -1,23 +1,19 @@
-"""PDFs are drawn page by page, by a process that is ended when it takes too long."""
+"""PDFs are drawn page by page."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 import zlib
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from io import BytesIO
-from typing import Any
 
 import pytest
 from PIL import Image
 
-from llm_interactive.deadline import Deadline
-from llm_interactive.errors import DeadlineError, SetupError, TaskDataError
+from llm_interactive.errors import SetupError, TaskDataError
 from llm_interactive.media import pdf
+from llm_interactive.media.decoding import Decoder
 from llm_interactive.media.images import normalise
 from tests.receipts import as_file, receipt
 
@@ -73,6 +69,13 @@ def image_of(side: int) -> bytes:
     return page(b"q 600 0 0 600 0 0 cm /X Do Q", stream(entries + b"/Filter/FlateDecode", pixels))
 
 
+@pytest.fixture
+def decoder() -> Iterator[Decoder]:
+    decoder = Decoder()
+    yield decoder
+    decoder.close()
+
+
 def refusal(data: bytes) -> str:
     with pytest.raises(TaskDataError) as caught:
         normalise(data)
@@ -102,11 +105,11 @@ def test_damage_is_said_so() -> None:
 
 
 @pytest.mark.parametrize("side", [0, 10**7])
-def test_a_page_of_any_size_ends_in_a_small_picture_or_in_a_sentence(side: int) -> None:
+def test_a_page_of_any_size_ends_in_a_small_picture_or_in_a_sentence(decoder: Decoder, side: int) -> None:
     try:
-        pictures = normalise(page(b"0 0 m", form(b""), box=(0, 0, side, side)))
+        pictures = decoder.pictures(page(b"0 0 m", form(b""), box=(0, 0, side, side)))
     except TaskDataError as error:
-        assert "cannot be drawn" in error.message  # noqa: PT017
+        assert "damaged" in error.message  # noqa: PT017
     else:
         assert all(max(picture.width, picture.height) <= 2048 for picture in pictures)
 
@@ -117,43 +120,15 @@ def test_a_large_image_in_a_small_file_is_drawn_small() -> None:
 
 
 def test_a_page_that_takes_for_ever_is_given_up() -> None:
+    decoder = Decoder(longest=0.5)
     began = time.monotonic()
     with pytest.raises(TaskDataError, match=r"takes more than 0\.5 seconds"):
-        list(pdf.pages(doubling(24), 2048, 20, seconds=0.5))
+        decoder.pictures(doubling(24))
     assert time.monotonic() - began < 2.5  # where nothing but its own end stops it, it takes longer
-
-
-def test_a_page_that_takes_for_ever_holds_no_other_up() -> None:
-    with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(lambda: list(pdf.pages(doubling(24), 2048, 20, seconds=3)))
-        [picture] = pdf.pages(doubling(1), 2048, 20)
-        assert picture.size == (2048, 2048)
-        assert not slow.done()
+    decoder.close()
 
 
 def test_without_the_extra_one_sentence_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf, "find_spec", lambda _: None)
     with pytest.raises(SetupError, match=r"requirements-ocr\.txt"):
         normalise(doubling(1))
-
-
-def test_the_process_that_draws_is_handed_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "secret")
-    environments: list[dict[str, str]] = []
-
-    class Drawing(subprocess.Popen[bytes]):
-        def __init__(self, command: list[str], *, env: dict[str, str], **options: Any) -> None:
-            super().__init__(command, env=env, **options)
-            environments.append(env)
-
-    monkeypatch.setattr(subprocess, "Popen", Drawing)
-    assert len(normalise(doubling(1))) == 1
-    assert environments[0]["PATH"] == os.environ["PATH"]
-    assert "secret" not in environments[0].values()
-
-
-def test_a_page_that_takes_for_ever_is_given_up_at_the_deadline() -> None:
-    began = time.monotonic()
-    with pytest.raises(DeadlineError):
-        normalise(doubling(24), deadline=Deadline.after(0.5))
-    assert time.monotonic() - began < 2.5

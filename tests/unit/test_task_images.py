@@ -14,7 +14,8 @@ from PIL import Image
 
 from llm_interactive.deadline import NEVER, Deadline
 from llm_interactive.errors import DeadlineError, TaskDataError
-from llm_interactive.media import ocr, task_images
+from llm_interactive.media import ocr
+from llm_interactive.media.decoding import Decoder
 from llm_interactive.media.images import Picture
 from llm_interactive.media.ocr import Reader
 from llm_interactive.media.source import MediaSource
@@ -30,7 +31,7 @@ class CountingReader(Reader):
         super().__init__()
         self.read: list[str] = []
 
-    def text(self, picture: Picture, deadline: Deadline = NEVER) -> str:
+    def text(self, picture: Picture, deadline: Deadline = NEVER, *, urgent: bool = False) -> str:
         self.read.append(f"{picture.width} x {picture.height}")
         return self.read[-1] if picture.width > 10 else ""
 
@@ -48,8 +49,15 @@ def reader() -> CountingReader:
 
 
 @pytest.fixture
-def images(server: MediaServer, reader: CountingReader) -> TaskImages:
-    return TaskImages(MediaSource(None, None, [server.place], resolve=Resolver({})), reader)
+def decoder() -> Iterator[Decoder]:
+    decoder = Decoder()
+    yield decoder
+    decoder.close()
+
+
+@pytest.fixture
+def images(server: MediaServer, reader: CountingReader, decoder: Decoder) -> TaskImages:
+    return TaskImages(MediaSource(None, None, [server.place], resolve=Resolver({})), reader, decoder)
 
 
 def test_an_address_gives_its_picture_and_its_text(images: TaskImages, server: MediaServer) -> None:
@@ -121,26 +129,10 @@ def test_a_slow_host_holds_nobody_else_up(images: TaskImages, server: MediaServe
         assert waiting.result() == "50 x 20"
 
 
-def test_two_files_are_decoded_at_a_time(images: TaskImages, monkeypatch: pytest.MonkeyPatch) -> None:
-    at_work, seen = threading.Semaphore(2), []
-
-    def decode(data: bytes, deadline: Deadline) -> list[Picture]:
-        seen.append(at_work.acquire(blocking=False))
-        pause.wait(0.02)
-        at_work.release()
-        return []
-
-    pause = threading.Event()
-    monkeypatch.setattr(task_images, "normalise", decode)
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(images.pictures, [f"data:,{number}" for number in range(8)]))
-    assert seen == [True] * 8
-
-
 @pytest.mark.skipif(not ocr.installed(), reason="the OCR extra is not installed")
-def test_a_receipt_is_read_from_its_address(server: MediaServer) -> None:
+def test_a_receipt_is_read_from_its_address(server: MediaServer, decoder: Decoder) -> None:
     server.serve("/receipt.jpg", as_file(receipt(PHARMACY), "JPEG"))
-    images = TaskImages(MediaSource(None, None, [server.place], resolve=Resolver({})), Reader())
+    images = TaskImages(MediaSource(None, None, [server.place], resolve=Resolver({})), Reader(), decoder)
     assert images.text(f"{server.url}/receipt.jpg").splitlines() == text_of(PHARMACY)
 
 
@@ -150,21 +142,3 @@ def test_a_host_that_hangs_is_waited_for_until_the_deadline(images: TaskImages, 
     with pytest.raises(DeadlineError, match="not ready in time"):
         images.text(f"{server.url}/slow.png", deadline=Deadline.after(0.3))
     assert time.monotonic() - began < 2
-
-
-def test_the_decoder_is_waited_for_until_the_deadline(images: TaskImages, monkeypatch: pytest.MonkeyPatch) -> None:
-    go_on, busy = threading.Event(), threading.Semaphore(0)
-
-    def decode(data: bytes, deadline: Deadline) -> list[Picture]:
-        busy.release()
-        assert go_on.wait(10)
-        return []
-
-    monkeypatch.setattr(task_images, "normalise", decode)
-    with ThreadPoolExecutor(2) as pool:
-        others = pool.map(images.pictures, ["data:,1", "data:,2"])
-        assert all(busy.acquire(timeout=10) for _ in range(2))
-        with pytest.raises(DeadlineError):
-            images.pictures("data:,3", deadline=Deadline.after(0.1))
-        go_on.set()
-        assert list(others) == [(), ()]
