@@ -16,6 +16,8 @@ from llm_interactive.settings import Settings, SettingsError, without_user_info
 
 _NO_LABEL_STUDIO_ML = "label-studio-ml is not installed: pip install --no-deps label-studio-ml==1.0.9"
 
+_UPGRADE_SECONDS = 3600.0
+
 
 def serve() -> None:
     """Serve the backend on HOST and PORT (127.0.0.1:9090).
@@ -34,10 +36,26 @@ def serve() -> None:
         raise _refuse(_NO_LABEL_STUDIO_ML)
     if _is_taken(settings):
         raise _refuse(f"PORT={settings.port} is taken on {settings.host}. Set another PORT.")
+    _upgrade_database(settings)
     for line in _announcement(settings):
         typer.echo(f"llm-interactive: {line}", err=True)
     command = [sys.executable, "-m", "gunicorn", *_arguments(settings)]
     os.execv(sys.executable, command)  # noqa: S606
+
+
+def _upgrade_database(settings: Settings) -> None:
+    """Bring the database's schema up to date before workers with a time-out wait for it."""
+    import sqlalchemy as sa
+
+    from llm_interactive.store.schema import SchemaError, upgrade
+    from llm_interactive.store.tables import MIGRATIONS
+
+    try:
+        upgrade(settings.sqlalchemy_url, MIGRATIONS, patience=_UPGRADE_SECONDS)
+    except SchemaError as error:
+        raise _refuse(str(error)) from None
+    except (sa.exc.SQLAlchemyError, OSError):
+        pass  # it is away: the workers go on without it, and say so
 
 
 def _is_taken(settings: Settings) -> bool:

@@ -19,9 +19,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
-from llm_interactive.store.engines import PATIENCE, REST_SECONDS, engine_of, private_file
+from llm_interactive.store.engines import PATIENCE, REST_SECONDS, engine_of
+from llm_interactive.store.schema import Migrations, SchemaError, upgrade
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _GROUP = 500
 _SWEEP_SECONDS = 600
 _MOST_WAITING = 100_000  # a database that is away for so long loses what comes then
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
-_SCHEMA_LOCK = 7_305_090
+_START_PATIENCE = 40.0  # gunicorn gives a worker 60 s to start
 
 Rows = Sequence[sa.Row[Any]]
 Changes = Mapping[sa.Table, Sequence[Mapping[str, Any]]]
@@ -41,7 +41,7 @@ REPLACED_IF = "replaced if"
 ADDED_UP = "added up"
 """Key of a table's `info`: the numbers of a new row are added to those of the old one."""
 
-_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, OSError)
+_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, OSError, SchemaError)
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,21 @@ class _Write:
 
 
 class Database:
-    """The database at `url` with the tables of `metadata`. Safe for threads and for several processes.
+    """The database at `url` with the tables of `migrations`. Safe for threads and for several processes.
 
     `failure` holds the cause in words while reads or writes fail.
     """
 
-    def __init__(self, url: str, metadata: sa.MetaData, sweep: Callable[[sa.Connection], None]) -> None:
-        """Open it and make the tables that are not there; `sweep` deletes what is too old, now and then."""
+    def __init__(self, url: str, migrations: Migrations, sweep: Callable[[sa.Connection], None]) -> None:
+        """Open it and bring its schema up to date; `sweep` deletes what is too old, now and then.
+
+        Raises:
+            SchemaError: a newer release has been here.
+        """
+        self._url, self._migrations = url, migrations
         self._engine = engine_of(url)
-        self._upserts = {table: self._upsert(table) for table in metadata.sorted_tables}
+        tables = [change for migration in migrations for change in migration if isinstance(change, sa.Table)]
+        self._upserts = {table: self._upsert(table) for table in tables}
         self._sweep = sweep
         self._swept = time.monotonic()
         self._failures: dict[str, str] = {}
@@ -70,7 +76,10 @@ class Database:
         self._is_back = False
         self._closed = False
         self._changed = threading.Condition()
-        self.rows(sa.select(sa.literal(1)))
+        try:
+            self._prepare(_START_PATIENCE)
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            self._failed("read", error)
         self._writer = threading.Thread(target=self._write_forever, name="database", daemon=True)
         self._writer.start()
 
@@ -88,7 +97,7 @@ class Database:
             self._prepare()
             with self._engine.connect() as connection:
                 found: Rows = connection.execute(statement, values).all()
-        except (sa.exc.SQLAlchemyError, OSError, ValueError) as error:
+        except (sa.exc.SQLAlchemyError, OSError, SchemaError, ValueError) as error:
             self._failed("read", error)
             if time.monotonic() - started > 1:
                 self._rests_until = time.monotonic() + REST_SECONDS
@@ -235,32 +244,11 @@ class Database:
             log.warning("The database failed, predictions go on without it: %s", cause)
         self._failures[access] = cause
 
-    def _prepare(self) -> None:
-        """Make the tables, at the first access that reaches the database."""
-        if self._ready:
-            return
-        if self._engine.dialect.name == "sqlite":
-            private_file(str(self._engine.url.database))
-        with self._engine.begin() as connection:
-            # Looking first and then making something collides when processes start together.
-            if self._engine.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-            else:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            for table in self._upserts:
-                connection.execute(CreateTable(table, if_not_exists=True))
-                self._add_columns(connection, table)
-                for index in table.indexes:
-                    connection.execute(CreateIndex(index, if_not_exists=True))
-        self._ready = True
-
-    def _add_columns(self, connection: sa.Connection, table: sa.Table) -> None:
-        """Add the columns that the table of an older release lacks."""
-        there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
-        for column in table.columns:
-            if column.name not in there:
-                described = CreateColumn(column).compile(dialect=self._engine.dialect)
-                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {described}")
+    def _prepare(self, patience: float = PATIENCE) -> None:
+        """Bring the schema up to date, at the first access that reaches the database."""
+        if not self._ready:
+            upgrade(self._url, self._migrations, patience=patience)
+            self._ready = True
 
 
 def _in_order(table: sa.Table, rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

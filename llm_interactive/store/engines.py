@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,19 @@ REST_SECONDS = 5.0
 """How long a database that did not answer in time is left alone."""
 
 
-def engine_of(url: str) -> sa.Engine:
-    """The engine for the SQLAlchemy address `url`, SQLite or PostgreSQL; nothing is connected yet."""
+def engine_of(url: str, *, patience: float = PATIENCE) -> sa.Engine:
+    """The engine for the SQLAlchemy address `url`, SQLite or PostgreSQL; nothing is connected yet.
+
+    A statement fails after `patience` seconds without an answer.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return _postgresql(parsed)
-    engine = sa.create_engine(parsed, pool_size=5, max_overflow=15, connect_args={"timeout": PATIENCE})
+        return _postgresql(parsed, patience)
+    engine = sa.create_engine(parsed, pool_size=5, max_overflow=15, connect_args={"timeout": patience})
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _private(*_: Any) -> None:
+        _make_private(Path(str(parsed.database)))
 
     @sa.event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _: Any) -> None:
@@ -34,18 +42,19 @@ def engine_of(url: str) -> sa.Engine:
     return engine
 
 
-def private_file(name: str) -> None:
-    """Make SQLite's file `name` if there is none, readable for its owner only.
+def _make_private(path: Path) -> None:
+    """Make SQLite's file if there is none, readable for its owner only.
 
     Prompts and replies are the team's; SQLite gives its journal files the same mode.
     """
-    path = Path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    # One that is there must not be opened and closed beside SQLite: that drops the locks that this process holds.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
     path.chmod(0o600)
 
 
-def _postgresql(url: sa.URL) -> sa.Engine:
+def _postgresql(url: sa.URL, patience: float) -> sa.Engine:
     import psycopg
 
     gave_up = float("-inf")
@@ -55,9 +64,9 @@ def _postgresql(url: sa.URL) -> sa.Engine:
 
         def wait(self, gen: Generator[Any, Any, Any], interval: float = 0.1, timeout: float | None = None) -> Any:
             nonlocal gave_up
-            ends = time.monotonic() + PATIENCE
+            ends = time.monotonic() + patience
             try:
-                return super().wait(gen, interval, timeout or PATIENCE)
+                return super().wait(gen, interval, timeout or patience)
             except psycopg.OperationalError:
                 # Not used again: the server may still answer this.
                 self.pgconn.finish()

@@ -14,10 +14,10 @@ from llm_interactive.llm.client import Reply
 from llm_interactive.store.database import Database, Rows
 from llm_interactive.store.tables import (
     LEASE_SECONDS,
+    MIGRATIONS,
     answered,
     calls,
     leases,
-    metadata,
     processes,
     projects,
     prompts,
@@ -86,11 +86,15 @@ class Store:
     """
 
     def __init__(self, url: str, reply_ttl: float) -> None:
-        """Open the database at `url`; keep replies for `reply_ttl` hours."""
+        """Open the database at `url`; keep replies for `reply_ttl` hours.
+
+        Raises:
+            SchemaError: the database is of a newer release.
+        """
         self._reply_seconds = reply_ttl * 3600
         self._last_prompts: dict[str, dict[str, str]] = {}
         self._unwritten: dict[str, Reply] = {}
-        self.database = Database(url, metadata, self._sweep)
+        self.database = Database(url, MIGRATIONS, self._sweep)
         self.usage = Usage(self.database)
 
     @property

@@ -1,6 +1,8 @@
-"""The database's tables. A new table, index or column is made at the next start; a column of these is never changed.
+"""The database's tables, and what each version of the schema added.
 
-`prompts.field` is the name of the prompt field; rows of before there could be several have "", which is any field.
+To add a table, column or index, declare it here and append an entry to `MIGRATIONS`: `(calls,)`, `(calls.c.cost,)`.
+It is made at the next start, in new databases and in old ones; older releases no longer start on them. A column that
+is added to a table is nullable or has a `server_default`. What is here is never changed or removed.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from llm_interactive.store.database import ADDED_UP, REPLACED_IF
+from llm_interactive.store.schema import Migrations
 
 LEASE_SECONDS = 10.0
 """How long a lease holds unless its owner renews it."""
@@ -21,6 +24,7 @@ prompts = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("project", sa.Text, nullable=False, index=True),
+    # The prompt field's name; "", as in rows of before there could be several, is any field.
     sa.Column("field", sa.Text, nullable=False, server_default=""),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
@@ -119,3 +123,11 @@ processes = sa.Table(
     sa.Column("at", sa.Float, nullable=False),
     sa.Column("report", sa.JSON, nullable=False),
 )
+
+MIGRATIONS: Migrations = (
+    # 1: release 0.2.0, which had no versions, and what came before it.
+    (prompts, prompts.c.field, projects, versions, replies, answered, leases, processes),
+    # 2: what calls take and cost.
+    (calls, totals),
+)
+"""What version 1, 2, … of the schema added; only ever appended to."""

@@ -6,19 +6,19 @@ import logging
 import sys
 
 from llm_interactive.settings import Settings, SettingsError
+from llm_interactive.store.schema import SchemaError
 from llm_interactive.web.app import create_app
 
 # gunicorn stops for good on this exit code of a worker; on another one it would start workers for ever.
 _APP_LOAD_ERROR = 4
 
-try:
-    settings = Settings.from_environment()
-except SettingsError as error:
-    print(f"llm-interactive: {error}", file=sys.stderr)
-    sys.exit(_APP_LOAD_ERROR)
-
 # Only our own log follows LOG_LEVEL: the libraries' debug logs hold prompts and task data.
 logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-logging.getLogger("llm_interactive").setLevel(settings.log_level)
 
-app = create_app(settings)
+try:
+    settings = Settings.from_environment()
+    logging.getLogger("llm_interactive").setLevel(settings.log_level)
+    app = create_app(settings)
+except (SettingsError, SchemaError) as error:
+    print(f"llm-interactive: {error}", file=sys.stderr)
+    sys.exit(_APP_LOAD_ERROR)

@@ -10,11 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
 from llm_interactive.store.database import Database
+from llm_interactive.store.engines import PATIENCE
+from llm_interactive.store.schema import SchemaError, upgrade
 from llm_interactive.store.store import Store
+from llm_interactive.store.tables import MIGRATIONS, metadata
 from testing.llm import Call, FakeLLM, Reply
 from tests.postgresql import PASSWORD, PostgreSQL, answer_of, edited, own_tasks, programs, replicas_over, version
 from tests.server.bodies import batch, submitted, task, texts, typed
@@ -73,15 +77,7 @@ def test_replicas_started_at_the_same_moment_come_up_on_an_empty_database(
 ) -> None:
     assert [answer_of(running, "/health") for running in replicas] == [{"status": "UP"}] * 3
     made = server.execute("database_1", "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    assert {name for (name,) in made} == {
-        "answered",
-        "leases",
-        "processes",
-        "projects",
-        "prompts",
-        "replies",
-        "versions",
-    }
+    assert {name for (name,) in made} == {*metadata.tables, "schema_version"}
     assert not [line for running in replicas for line in running.log.splitlines() if "database" in line]
 
 
@@ -271,6 +267,51 @@ def test_many_stores_make_the_tables_of_one_empty_database_at_once(server: Postg
             assert set(pool.map(open_one, range(8))) == {None}
 
 
+def test_many_that_start_together_upgrade_a_database_of_an_older_release_once(server: PostgreSQL) -> None:
+    url, together = server.new_database(), threading.Barrier(8)
+    upgrade(url, MIGRATIONS)
+    name = url.rpartition("/")[2]
+    for statement in (
+        "DROP TABLE schema_version, leases",
+        "ALTER TABLE prompts DROP COLUMN field",
+        "INSERT INTO prompts (project, text, created_at) VALUES ('1.1', 'of the old release', 1)",
+    ):
+        server.execute(name, statement)
+
+    def open_one(_: int) -> tuple[str | None, str | None]:
+        together.wait()
+        store = Store(url, reply_ttl=24)
+        found = store.project("1.1").prompt("prompt")
+        store.close()
+        return store.failure, found
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(open_one, range(8))) == {(None, "of the old release")}
+    assert server.execute(name, "SELECT version FROM schema_version") == [(len(MIGRATIONS),)]
+
+
+def test_a_migration_may_take_longer_than_anybody_waits_for_an_answer(server: PostgreSQL) -> None:
+    url = server.new_database()
+    name = url.rpartition("/")[2]
+    slow = sa.Table("slow", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))
+    server.execute(name, "CREATE TABLE slow (id integer PRIMARY KEY)")
+    with psycopg.connect(url.replace("+psycopg", "")) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("LOCK TABLE slow")
+        slow.append_column(sa.Column("added", sa.Text))
+        upgraded = pool.submit(upgrade, url, [(slow.c.added,)], patience=60)
+        other.execute("SELECT pg_sleep(%s)", [PATIENCE + 1])
+        other.commit()
+        upgraded.result()
+    assert server.execute(name, "SELECT version FROM schema_version") == [(1,)]
+
+
+def test_a_database_of_a_newer_release_is_refused(server: PostgreSQL) -> None:
+    url = server.new_database()
+    upgrade(url, [*MIGRATIONS, ()])
+    with pytest.raises(SchemaError, match="newer release"):
+        Store(url, reply_ttl=24)
+
+
 def test_two_stores_note_the_same_tasks_in_opposite_order(server: PostgreSQL) -> None:
     url = server.new_database()
     one, other = Store(url, reply_ttl=24), Store(url, reply_ttl=24)
@@ -302,7 +343,7 @@ def test_two_stores_under_load_leave_each_other_connections(server: PostgreSQL) 
 
 def test_who_waits_for_a_connection_in_use_is_not_told_that_the_database_is_away(server: PostgreSQL) -> None:
     url = server.new_database()
-    database = Database(url, sa.MetaData(), lambda _: None)
+    database = Database(url, (), lambda _: None)
     slow = sa.select(sa.literal("Judge.")).where(sa.func.pg_sleep(0.7).is_not(None))
     with ThreadPoolExecutor(75) as pool:
         found = Counter(pool.map(lambda _: database.value(slow), range(75)))

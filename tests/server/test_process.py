@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from llm_interactive.store.schema import upgrade
+from llm_interactive.store.tables import MIGRATIONS
 from testing.llm import Call, FakeLLM, Reply, error
 from tests.server.bodies import ONLY_CHOICES, batch, interactive, submitted, task, tasks, texts, texts_region, typed
 from tests.server.conftest import KEY
@@ -72,6 +74,15 @@ def test_a_wrong_setting_stops_gunicorn_itself_too(tmp_path: Path) -> None:
     code, lines = _start_with(["gunicorn", "--bind", "127.0.0.1:0", "_wsgi:app"], NUM_RESPONSES="none")
     assert code != 0
     assert [line for line in lines if "NUM_RESPONSES='none' is not allowed" in line]
+    assert not [line for line in lines if "Traceback" in line]
+
+
+def test_a_database_of_a_newer_release_stops_gunicorn_itself_too(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    upgrade(url, [*MIGRATIONS, ()])
+    code, lines = _start_with(["gunicorn", "--bind", "127.0.0.1:0", "_wsgi:app"], DATABASE_URL=url)
+    assert code != 0
+    assert [line for line in lines if "The database is of a newer release" in line]
     assert not [line for line in lines if "Traceback" in line]
 
 
