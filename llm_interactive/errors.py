@@ -26,6 +26,15 @@ UNEXPECTED = "The ML backend failed unexpectedly. Its log holds the cause."
 """What is said of a failure that nobody thought of."""
 
 
+WARNING = "⚠ "
+"""What a failure begins with that is shown in a response field, the only place where an annotator sees one."""
+
+
+def is_error_text(text: str) -> bool:
+    """Whether a text in a field is a failure that was shown there. Such a text is nobody's prompt or response."""
+    return text.lstrip().startswith(WARNING.rstrip())
+
+
 class BackendError(Exception):
     """A failure with its HTTP `status` and one `message` that says what to do about it."""
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from llm_interactive.errors import BackendError
+from llm_interactive.errors import WARNING, BackendError
 from llm_interactive.labeling.tags import Region
 from llm_interactive.outputs.base import region
 from llm_interactive.outputs.form import Form
-from llm_interactive.prompts.current import WARNING
 
 Prediction = dict[str, Any]
 """`result` (regions), `score` and `model_version`; https://labelstud.io/guide/predictions."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from llm_interactive.errors import is_error_text
 from llm_interactive.labeling.config import texts_in
 from llm_interactive.labeling.tags import ControlTag
 from llm_interactive.text import storable
-
-WARNING = "⚠ "
-"""What a failure shown in the response field begins with. Such a text is nobody's prompt or reply."""
 
 
 def prompt_in(result: Iterable[Any], field: ControlTag) -> str | None:
@@ -26,7 +24,7 @@ def written_in(result: Iterable[Any], fields: Iterable[ControlTag]) -> list[str]
     """The texts in `fields` among `result`'s regions, without failures shown there."""
     regions = list(result)
     texts = [text for field in fields for text in texts_in(regions, field)]
-    return [storable(text) for text in texts if not text.startswith(WARNING)]
+    return [storable(text) for text in texts if not is_error_text(text)]
 
 
 def work_on(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:

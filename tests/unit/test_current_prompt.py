@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from llm_interactive.errors import WARNING
 from llm_interactive.labeling.tags import ControlTag
-from llm_interactive.prompts.current import WARNING, prompt_in, prompt_of_task, work_on, written_in
+from llm_interactive.prompts.current import prompt_in, prompt_of_task, work_on, written_in
 
 PROMPT, OTHER, RESPONSE = (ControlTag("TextArea", name) for name in ("prompt", "other-prompt", "response"))
 

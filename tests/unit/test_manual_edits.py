@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llm_interactive.outputs.form import Form
-from llm_interactive.predict.manual_edits import answered_by_prediction, has_outcome, is_only_an_edit
+from llm_interactive.predict.manual_edits import answered_by_prediction, has_outcome, holds_error, is_only_an_edit
 from llm_interactive.store.store import Answered, fingerprint
 
 Make = Callable[[str], Form]
@@ -84,7 +84,21 @@ def test_every_text_that_the_form_fills_tells_what_was_given(form: Make) -> None
         ({"annotations": [{"result": [region("prompt", "P"), region("response", "R")]}]}, True),
         ({"drafts": [{"result": [region("response", "R")]}]}, True),
         ({"predictions": [{"result": [region("response", "R")]}]}, True),
+        ({"drafts": [{"result": [region("prompt", "P"), region("response", "⚠ No reply.")]}]}, False),
+        ({"drafts": [{"result": [region("response", "⚠ No reply."), region("notes", "N")]}]}, True),
+        ({"drafts": [{"result": [{**region("entity", "⚠ Danger"), "type": "labels"}]}]}, True),
     ],
 )
 def test_work_that_holds_more_than_prompts_could_be_lost(task: dict[str, Any], outcome: bool) -> None:
     assert has_outcome(task, ["prompt", "other-prompt"]) is outcome
+
+
+def test_a_prediction_that_holds_an_error_answered_nothing(form: Make) -> None:
+    result = [region("prompt", "P"), region("response", "⚠ No reply.")]
+    assert answered_by_prediction({"predictions": [{"result": result}]}, form(CONFIG)) is None
+
+
+def test_an_error_among_other_texts_is_found() -> None:
+    both = {"type": "textarea", "from_name": "response", "value": {"text": ["mine", " ⚠ No reply."]}}
+    assert holds_error([None, both])
+    assert not holds_error([region("response", "R"), {"type": "textarea", "value": {"text": []}}])
