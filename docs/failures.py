@@ -20,8 +20,9 @@ from llm_interactive.deadline import NEVER, Deadline
 from llm_interactive.errors import AccountError, BackendError, RejectedError, TaskDataError, TransientLLMError
 from llm_interactive.llm.client import Reply
 from llm_interactive.llm.completion import Choice, Completion
-from llm_interactive.llm.dispatcher import Dispatcher, Queue
+from llm_interactive.llm.dispatcher import Dispatcher
 from llm_interactive.llm.provider_errors import Provider, no_completion, translate, truncated
+from llm_interactive.llm.turns import Queue
 from llm_interactive.predict.batch import late
 from llm_interactive.predict.project import Project, forms_of
 from llm_interactive.prompts.messages import Prompt, build_messages

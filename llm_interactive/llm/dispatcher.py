@@ -13,10 +13,10 @@ import logging
 import random
 import threading
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from functools import partial
 
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import (
@@ -30,6 +30,7 @@ from llm_interactive.errors import (
 )
 from llm_interactive.llm.client import Reply
 from llm_interactive.llm.rate_limit import RateLimiter
+from llm_interactive.llm.turns import Ask, Call, Queue, Turns
 
 log = logging.getLogger(__name__)
 
@@ -42,35 +43,6 @@ _LOOK_AGAIN = 0.25
 _TOO_SHORT = 0.3  # for another try: it would only hide why the last one failed
 _SHARE, _AT_WORK = 32, 30.0
 
-Ask = Callable[[Deadline], Reply]
-"""A call: takes the deadline by which it must end, gives the reply or raises a BackendError."""
-
-
-@dataclass
-class _Call:
-    key: str | None
-    ask: Ask
-    deadline: Deadline
-    queue: Queue
-    future: Future[Reply] = field(default_factory=Future)
-    tries: int = 0
-    last_error: BackendError | None = None
-
-
-class Queue:
-    """The calls of one request, which come one after the other; queues take turns.
-
-    The calls of an `urgent` one go before those of all others. A rate limit holds for all queues of the same `model`.
-    `trouble` is why the last attempt failed for a moment.
-    """
-
-    def __init__(self, model: str = "", *, urgent: bool = False) -> None:
-        self.model = model
-        self.urgent = urgent
-        self.trouble: BackendError | None = None
-        self.waiting: deque[_Call] = deque()
-        self.broken: AccountError | None = None
-
 
 class Dispatcher:
     """Runs calls on at most `max_concurrency` threads, started as they are needed."""
@@ -78,88 +50,62 @@ class Dispatcher:
     def __init__(self, max_concurrency: int) -> None:
         self._max_threads = max_concurrency
         self._threads: list[threading.Thread] = []
+        # Guards what follows.
+        self._changed = threading.Condition()
         self._idle = 0
         self._batch_calls = 0
         self._annotated = float("-inf")
-        # Guards what follows.
-        self._changed = threading.Condition()
-        self._urgent: deque[_Call] = deque()
-        self._batches: deque[Queue] = deque()
-        self._paused: list[tuple[float, int, _Call]] = []
+        self._turns = Turns()
+        self._paused: list[tuple[float, int, Call]] = []
         self._order = itertools.count()
         self._running: dict[str, Future[Reply]] = {}
         self._limiters: defaultdict[str, RateLimiter] = defaultdict(RateLimiter)
         self._closed = False
 
     def submit(
-        self,
-        asks: Iterable[tuple[str | None, Ask]],
-        queue: Queue,
-        *,
-        deadline: Deadline,
-        known: Callable[[list[str]], Mapping[str, Reply]] | None = None,
+        self, asks: Iterable[tuple[str | None, Ask]], queue: Queue, *, deadline: Deadline
     ) -> list[Future[Reply]]:
         """Futures of the calls `asks`, in order, which go to the end of `queue`.
 
         A call not made by `deadline` fails with DeadlineError.
-        Calls with a key that is already under way, in this batch or another one, share its future. `known` is asked for
-        the replies that need no call once the keys are taken: a call that ended before has left its reply there.
+        Calls with a key that is already under way, in this batch or another one, share its future.
         """
         futures: list[Future[Reply]] = []
-        calls: list[_Call] = []
+        calls: list[Call] = []
         with self._changed:
             for key, ask in asks:
                 if key is not None and key in self._running:
                     futures.append(self._running[key])
                     continue
-                call = _Call(key, ask, deadline, queue)
+                call = Call(key, ask, deadline, queue)
                 calls.append(call)
                 futures.append(call.future)
                 if key is not None:
                     self._running[key] = call.future
-        replies = known([call.key for call in calls if call.key is not None]) if known else {}
-        for call in calls:
-            if call.key is not None and call.key in replies:
-                self._finish(call, replies[call.key])
-        self._enqueue([call for call in calls if not call.future.done()], queue)
-        return futures
-
-    def _enqueue(self, calls: list[_Call], queue: Queue) -> None:
-        with self._changed:
             refused = _stopped() if self._closed else queue.broken
             if refused is None:
-                self._wait_in_line(calls, queue)
+                self._turns.add(calls, queue)
+                if queue.urgent:
+                    self._annotated = time.monotonic()
                 self._start_threads()
                 self._changed.notify(len(calls))
         if refused:
             for call in calls:
                 self._finish(call, refused)
-
-    def _wait_in_line(self, calls: list[_Call], queue: Queue) -> None:
-        if queue.urgent:
-            self._urgent.extend(calls)
-            self._annotated = time.monotonic()
-            return
-        if calls and not queue.waiting:
-            self._batches.append(queue)
-        queue.waiting.extend(calls)
+        return futures
 
     def close(self) -> None:
         """Drop the calls that wait; those being made end by themselves."""
         with self._changed:
             self._closed = True
-            waiting = [*self._urgent, *(call for queue in self._batches for call in queue.waiting)]
-            waiting += [call for _, _, call in self._paused]
-            self._urgent.clear()
-            self._batches.clear()
+            waiting = [*self._turns.drop_all(), *(call for _, _, call in self._paused)]
             self._paused.clear()
             self._changed.notify_all()
         for call in waiting:
             self._finish(call, _stopped())
 
     def _start_threads(self) -> None:
-        wanted = len(self._urgent) + sum(len(queue.waiting) for queue in self._batches) - self._idle
-        for _ in range(min(wanted, self._max_threads - len(self._threads))):
+        for _ in range(min(len(self._turns) - self._idle, self._max_threads - len(self._threads))):
             thread = threading.Thread(target=self._work, name=f"llm-{len(self._threads)}", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -171,54 +117,40 @@ class Dispatcher:
                 with self._changed:
                     self._batch_calls -= 1
 
-    def _take(self) -> _Call | None:
+    def _take(self) -> Call | None:
         """The next call to make; waits for it. None when closed."""
         with self._changed:
             while not self._closed:
                 now = time.monotonic()
                 self._wake_paused(now)
                 waits: list[float] = []
-                call = self._next_urgent(now, waits) or self._next_of_a_batch(now, waits)
+                call = self._next(now, waits)
                 if call is not None:
                     self._limiters[call.queue.model].started(now)
                     return call
                 self._rest(min([*waits, *self._changes(now)], default=None))
         return None
 
-    def _next_urgent(self, now: float, waits: list[float]) -> _Call | None:
-        for call in self._urgent:
-            # Nobody who waits is kept longer than agreed, not even by a rate limit.
-            wait = min(self._limiters[call.queue.model].wait(now), call.deadline.left)
-            if wait <= 0:
-                self._urgent.remove(call)
-                return call
-            waits.append(wait)
-        return None
+    def _next(self, now: float, waits: list[float]) -> Call | None:
+        call = self._turns.next_urgent(partial(self._wait_of_an_annotator, now), waits)
+        if call is None and self._batch_may_call(now):
+            call = self._turns.next_of_a_batch(lambda queue: self._limiters[queue.model].wait(now), waits)
+            self._batch_calls += 1 if call else 0
+        return call
 
-    def _next_of_a_batch(self, now: float, waits: list[float]) -> _Call | None:
-        if not self._batch_may_call(now):
-            return None
-        for queue in self._batches:
-            wait = self._limiters[queue.model].wait(now)
-            if wait <= 0:
-                self._batches.remove(queue)
-                call = queue.waiting.popleft()
-                if queue.waiting:
-                    self._batches.append(queue)
-                self._batch_calls += 1
-                return call
-            waits.append(wait)
-        return None
+    def _wait_of_an_annotator(self, now: float, call: Call) -> float:
+        # Nobody who waits is kept longer than agreed, not even by a rate limit.
+        return min(self._limiters[call.queue.model].wait(now), call.deadline.left)
 
     def _batch_may_call(self, now: float) -> bool:
         # While people are at work, one of 32 threads is theirs: a call need not wait for a batch's to end.
         kept = self._max_threads // _SHARE if now < self._annotated + _AT_WORK else 0
-        return bool(self._batches) and self._batch_calls < self._max_threads - kept
+        return self._turns.of_batches and self._batch_calls < self._max_threads - kept
 
     def _changes(self, now: float) -> list[float]:
         """Seconds until calls come back from a pause, and until a batch may take the threads kept for annotators."""
         moments = [self._paused[0][0]] if self._paused else []
-        moments += [self._annotated + _AT_WORK] if self._batches and self._annotated + _AT_WORK > now else []
+        moments += [self._annotated + _AT_WORK] if self._turns.of_batches and self._annotated + _AT_WORK > now else []
         return [max(0.0, moment - now) for moment in moments]
 
     def _rest(self, seconds: float | None) -> None:
@@ -228,17 +160,9 @@ class Dispatcher:
 
     def _wake_paused(self, now: float) -> None:
         while self._paused and self._paused[0][0] <= now:
-            self._put_back(heapq.heappop(self._paused)[2])
+            self._turns.put_back(heapq.heappop(self._paused)[2])
 
-    def _put_back(self, call: _Call) -> None:
-        if call.queue.urgent:
-            self._urgent.appendleft(call)
-            return
-        if not call.queue.waiting:
-            self._batches.appendleft(call.queue)
-        call.queue.waiting.appendleft(call)
-
-    def _make(self, call: _Call) -> None:
+    def _make(self, call: Call) -> None:
         if call.queue.broken or call.deadline.left <= (_TOO_SHORT if call.last_error else 0):
             self._finish(
                 call, call.queue.broken or call.last_error or DeadlineError("The model did not reply in time.")
@@ -274,7 +198,7 @@ class Dispatcher:
             call.queue.trouble = None
             self._finish(call, reply)
 
-    def _again(self, call: _Call, error: BackendError, pause: float, *, paced: bool = False) -> None:
+    def _again(self, call: Call, error: BackendError, pause: float, *, paced: bool = False) -> None:
         now = time.monotonic()
         call.last_error = call.queue.trouble = error
         if call.queue.broken or call.tries >= MAX_TRIES or pause >= call.deadline.left:
@@ -285,7 +209,7 @@ class Dispatcher:
                 self._finish(call, _stopped())
                 return
             if paced:
-                self._put_back(call)
+                self._turns.put_back(call)
             else:
                 heapq.heappush(self._paused, (now + pause, next(self._order), call))
             self._changed.notify()
@@ -294,16 +218,13 @@ class Dispatcher:
         """Fail all calls of `queue` that are not under way."""
         with self._changed:
             queue.broken = error
-            dropped = [*queue.waiting, *(call for _, _, call in self._paused if call.queue is queue)]
-            queue.waiting.clear()
-            if queue in self._batches:
-                self._batches.remove(queue)
+            dropped = [*self._turns.drop(queue), *(call for _, _, call in self._paused if call.queue is queue)]
             self._paused = [item for item in self._paused if item[2].queue is not queue]
             heapq.heapify(self._paused)
         for call in dropped:
             self._finish(call, error)
 
-    def _finish(self, call: _Call, outcome: Reply | BackendError) -> None:
+    def _finish(self, call: Call, outcome: Reply | BackendError) -> None:
         with self._changed:
             if call.key is not None and self._running.get(call.key) is call.future:
                 del self._running[call.key]

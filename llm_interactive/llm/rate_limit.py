@@ -15,7 +15,7 @@ _BOLDER_EVERY = 8.0
 _WINDOW = 5.0
 _FORGET_AFTER = 60.0
 _SLOWEST = 0.2
-_RECENT, _STRAY = 16, 4  # fewer limits among the last outcomes are chance
+_RECENT, _STRAY = 16, 0.25  # fewer limits among the last outcomes are chance
 
 
 class RateLimiter:
@@ -44,7 +44,8 @@ class RateLimiter:
         """Note that a call met a limit; gives whether the others get through, so that they need not slow down."""
         with self._lock:
             self._recent.append(False)
-            return self._rate is None and self._recent.count(False) < _STRAY
+            # The first outcome of all tells of no others that get through.
+            return self._rate is None and self._recent.count(False) < _STRAY * len(self._recent)
 
     def wait(self, now: float) -> float:
         """Seconds until a call may start; 0 or less means now."""

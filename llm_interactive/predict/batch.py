@@ -14,7 +14,7 @@ from typing import Any
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import UNEXPECTED, BackendError, DeadlineError, NoImagesError, PromptError, RejectedError
 from llm_interactive.llm.client import Reply
-from llm_interactive.llm.dispatcher import Queue
+from llm_interactive.llm.turns import Queue
 from llm_interactive.predict.predictions import prediction
 from llm_interactive.predict.prepare import PreparedTask, Task, prepare
 from llm_interactive.predict.project import Project

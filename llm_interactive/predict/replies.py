@@ -14,7 +14,8 @@ from llm_interactive.deadline import Deadline
 from llm_interactive.errors import BackendError, DeadlineError, LeasedError
 from llm_interactive.llm.client import ChatClient, ChatRequest, Reply, UnusableReply
 from llm_interactive.llm.completion import TOKENS
-from llm_interactive.llm.dispatcher import Dispatcher, Queue
+from llm_interactive.llm.dispatcher import Dispatcher
+from llm_interactive.llm.turns import Queue
 from llm_interactive.predict.prepare import PreparedTask
 from llm_interactive.store.leases import Leases
 from llm_interactive.store.store import Store
@@ -83,40 +84,38 @@ class Replies:
         self, prepared: Mapping[str, PreparedTask], queue: Queue, deadline: Deadline, origin: Origin
     ) -> dict[str, Asked]:
         """The replies to tasks of a batch, by their keys."""
-        paid: dict[str, Reply] = {}
-
-        def known(keys: list[str]) -> Mapping[str, Reply]:
-            paid.update(self._store.replies(keys))
-            return paid
-
-        buy = self._buy if self._leases is None else partial(self._buy_once, self._leases)
-        calls = [(key, partial(buy, asked, origin, key)) for key, asked in prepared.items()]
-        futures = self._dispatcher.submit(calls, queue, deadline=deadline, known=known)
-        return {key: Asked(future, key in paid) for key, future in zip(prepared, futures, strict=True)}
+        paid = self._store.replies(prepared)
+        buy = partial(self._buy_once, origin)
+        calls = {key: partial(buy, key, asked) for key, asked in prepared.items() if key not in paid}
+        futures = self._dispatcher.submit(calls.items(), queue, deadline=deadline)
+        asked = {key: Asked(future, paid=False) for key, future in zip(calls, futures, strict=True)}
+        return {key: Asked(_settled(paid[key]), paid=True) if key in paid else asked[key] for key in prepared}
 
     def key(self, prepared: PreparedTask) -> str:
         """What the reply is kept under."""
         return prepared.request.key(self._client.endpoint)
 
-    def _buy_once(self, leases: Leases, prepared: PreparedTask, origin: Origin, key: str, deadline: Deadline) -> Reply:
-        """The reply under `key`, from the store if another process has bought it.
+    def _buy_once(self, origin: Origin, key: str, prepared: PreparedTask, deadline: Deadline) -> Reply:
+        """The reply under `key`, from the store if it has been bought since the batch looked.
 
         Raises:
             LeasedError: another process is buying it.
         """
-        if not leases.take(key):
+        if self._leases is None:
+            return self._bought(key, origin) or self._buy(prepared, origin, key, deadline)
+        if not self._leases.take(key):
             if paid := self._bought(key, origin):
                 return paid
             raise LeasedError("Another process of the ML backend is asking for this reply. Try again in a moment.")
         try:
-            # Only now, as it may have been bought, and the lease given up, since the batch looked.
             return self._bought(key, origin) or self._buy(prepared, origin, key, deadline)
         finally:
-            leases.free(key)
+            self._leases.free(key)
 
     def _bought(self, key: str, origin: Origin) -> Reply | None:
         reply = self._store.replies([key]).get(key)
-        self._store.usage.count(origin, from_store=1 if reply else 0)
+        if reply:
+            self._store.usage.count(origin, from_store=1)
         return reply
 
     def _buy(self, prepared: PreparedTask, origin: Origin, key: str, deadline: Deadline, *, wait: bool = True) -> Reply:
@@ -171,6 +170,12 @@ class _Bill:
         tokens = {name: getattr(reply, name) for name in TOKENS}
         origin = self.origin
         self.calls.append(Call(origin.project, origin.version, self.task, request.model, outcome, seconds, **tokens))
+
+
+def _settled(reply: Reply) -> Future[Reply]:
+    future: Future[Reply] = Future()
+    future.set_result(reply)
+    return future
 
 
 def _repair_request(request: ChatRequest, text: str, faults: Sequence[str]) -> ChatRequest:

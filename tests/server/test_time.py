@@ -127,6 +127,21 @@ def test_an_annotator_goes_before_a_batch(make_app: MakeApp, llm: FakeLLM, threa
     assert len(waiting.result()) == 300
 
 
+def test_what_an_annotator_bought_while_a_batch_waited_is_not_bought_for_the_batch(
+    make_app: MakeApp, llm: FakeLLM, threads: ThreadPoolExecutor
+) -> None:
+    app, turns = make_app(**PROMPTED, max_concurrency=1, structured_output="off"), Semaphore(0)
+    _one_at_a_time(llm, turns)
+    waiting = threads.submit(results, app.test_client(), batch(tasks(3)))
+    llm.wait_for_calls(1)
+    pressed = threads.submit(results, app.test_client(), typed("Judge.", about=task(3)))
+    until(lambda: len(app.extensions["llm_interactive"].dispatcher._turns) == 3)
+    turns.release(10)
+    assert texts(pressed.result()[0]) == ["OK"]
+    assert all("result" in entry for entry in waiting.result())
+    assert len(llm.calls) == 3
+
+
 def test_a_small_batch_does_not_wait_for_a_large_one(
     make_app: MakeApp, llm: FakeLLM, threads: ThreadPoolExecutor
 ) -> None:

@@ -19,7 +19,8 @@ from llm_interactive.errors import (
     TransientLLMError,
 )
 from llm_interactive.llm.client import Reply
-from llm_interactive.llm.dispatcher import Ask, Dispatcher, Queue
+from llm_interactive.llm.dispatcher import Dispatcher
+from llm_interactive.llm.turns import Ask, Queue
 
 HANG = 5.0
 HOUR = 3600.0
@@ -393,18 +394,6 @@ def test_a_batch_knows_why_its_last_attempt_failed_until_one_succeeds(dispatcher
     [same] = one.submit([(None, calls.ask("c"))], queue, deadline=LATER)
     text(same)
     assert (during, queue.trouble) == (failure, None)
-
-
-def test_what_is_known_needs_no_call(dispatcher: Make) -> None:
-    calls, asked = Calls(), []
-
-    def known(keys: list[str]) -> dict[str, Reply]:
-        asked.append(keys)
-        return {"a": Reply(("kept",))}
-
-    asks = [("a", calls.ask("a")), ("b", calls.ask("b")), (None, calls.ask("c"))]
-    futures = dispatcher(1).submit(asks, Queue(), deadline=LATER, known=known)
-    assert ([text(future) for future in futures], calls.made, asked) == (["kept", "b", "c"], ["b", "c"], [["a", "b"]])
 
 
 def test_a_call_that_breaks_ends_without_telling_its_insides(dispatcher: Make) -> None:

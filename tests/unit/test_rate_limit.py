@@ -173,7 +173,9 @@ def strays(outcomes: str) -> list[bool]:
         ("+" * 20 + "---", [True] * 3),
         ("+" * 20 + "----", [True] * 3 + [False]),
         (("+" * 7 + "-") * 20, [True] * 20),
-        (("+" * 3 + "-") * 5, [True] * 3 + [False] * 2),
+        (("+" * 3 + "-") * 5, [False] * 5),
+        ("-" * 4, [False] * 4),
+        ("+--", [False] * 2),
     ],
 )
 def test_fewer_than_a_quarter_of_the_last_calls_that_meet_a_limit_are_chance(outcomes: str, stray: list[bool]) -> None:
