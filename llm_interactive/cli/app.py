@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from llm_interactive import __version__
+from llm_interactive.cli.export import export
 from llm_interactive.cli.serve import serve
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 # A module that the server does not need is imported by the subcommand that does, so that the server starts sooner.
 app.command()(serve)
+app.command()(export)
 
 
 def _show_version(wanted: bool) -> None:

@@ -78,6 +78,16 @@ def texts_in(result: Iterable[Any], control: ControlTag) -> list[str]:
     return [text.strip() for text in found if text.strip()]
 
 
+def tags_of(xml: str) -> tuple[tuple[ObjectTag, ...], tuple[ControlTag, ...]]:
+    """The objects and the controls of a labeling config, in document order, whether there is a prompt field or not.
+
+    Raises:
+        LabelingConfigError: the config is no XML.
+    """
+    tags = _Tags(_tree(xml))
+    return tuple(tags.objects), tuple(tags.controls)
+
+
 class _Tags:
     """Objects and controls of a config's tree, in document order."""
 

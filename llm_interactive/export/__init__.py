@@ -1,0 +1,1 @@
+"""Annotations as data to fine-tune models with."""

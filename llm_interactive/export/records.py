@@ -1,0 +1,49 @@
+"""What annotations say of replies, whatever file it goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Messages = Sequence[dict[str, Any]]
+"""Chat messages: `role`, and a text or a list of parts as `content`."""
+
+
+class LeftOut(Exception):
+    """An annotation, or a part of it, that gives nothing to train with; the message is the reason that is counted."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an example comes from. `model_version` is that of the reply which was judged, where it is known."""
+
+    task: int
+    annotation: int
+    user: int | None
+    source: str
+    model_version: str = ""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A reply to `messages` that is `good` or not; `reason` says why it has no counterpart."""
+
+    messages: Messages
+    reply: str
+    origin: Origin
+    good: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two replies to the same `messages`, one better than the other."""
+
+    messages: Messages
+    chosen: str
+    rejected: str
+    origin: Origin
+
+
+Judged = Completion | Pair

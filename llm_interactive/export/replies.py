@@ -1,0 +1,177 @@
+"""What was asked about a task, and what the model should have replied to it, as its annotations have it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from llm_interactive.deadline import Deadline
+from llm_interactive.errors import BackendError, is_error_text
+from llm_interactive.export.records import LeftOut, Messages
+from llm_interactive.label_studio.records import Annotation, Prediction, Task
+from llm_interactive.labeling.config import texts_in
+from llm_interactive.labeling.tags import ControlTag, Region
+from llm_interactive.media.image_input import ImageInput
+from llm_interactive.outputs.form import Form
+from llm_interactive.outputs.spans import Spans
+from llm_interactive.outputs.textarea import TextArea
+from llm_interactive.predict.prepare import PreparedTask, prepare
+from llm_interactive.predict.project import Project
+from llm_interactive.prompts.current import prompt_in
+from llm_interactive.store.store import Store, fingerprint
+from llm_interactive.text import storable
+
+_SECONDS_PER_TASK = 120.0
+_SYSTEM = ("system", "developer")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked about a task by one prompt, and how replies to it look."""
+
+    prepared: PreparedTask
+    messages: Messages
+
+    def reply(self, regions: Sequence[Region]) -> str:
+        """The reply that the regions stand for: the text, or the JSON object that the messages ask for.
+
+        Raises:
+            LeftOut: there is none, there are several, or it is not what the model is asked for.
+        """
+        form, schema = self.prepared.form, self.prepared.request.schema
+        if any(is_error_text(text) for control in form.texts for text in texts_in(regions, control)):
+            raise LeftOut("the response is an error text")
+        if schema is None:
+            return self.text(regions, form.texts[0]) if form.texts else only_text([])
+        outputs = {output.control.name: output for output in form.outputs}
+        values = {name: _value(outputs[name], regions, self.prepared.data) for name in schema["properties"]}
+        reply = json.dumps(values, ensure_ascii=False)
+        if faults := self.prepared.faults(reply):
+            raise LeftOut(f"the annotation is not what the model is asked for: {faults[0]}")
+        return reply
+
+    def text(self, regions: Sequence[Region], area: ControlTag) -> str:
+        """The text in one field.
+
+        Raises:
+            LeftOut: there is none, there are several, or it is an error text.
+        """
+        text = only_text(texts_in(regions, area))
+        if is_error_text(text):
+            raise LeftOut("the response is an error text")
+        return text
+
+
+class Replies:
+    """Prompts and replies of a project's annotations, and the models' own replies that these were made from."""
+
+    def __init__(self, project: Project, images: ImageInput, store: Store, endpoint: str) -> None:
+        """`endpoint`: whom the backend asks, as part of the keys in the store."""
+        self._project = project
+        self._images = images
+        self._store = store
+        self._endpoint = endpoint
+
+    @property
+    def forms(self) -> Sequence[Form]:
+        """The project's prompts with what they fill."""
+        return self._project.forms
+
+    def asked(self, task: Task, annotation: Annotation, form: Form, *, plain: bool = False) -> Asked:
+        """What was asked: the messages as they are sent, with the annotation's own prompt, else the project's.
+
+        `plain`: as for a form that is a response alone, without the field guide.
+
+        Raises:
+            LeftOut: there is no prompt, or the messages cannot be made.
+        """
+        prompt = prompt_in(annotation.result, form.spec.prompt) or self._project.prompt_of(form)
+        if not prompt:
+            raise LeftOut("there is no prompt")
+        options = self._project.options
+        if plain:
+            options = replace(options, structured_output=False)
+        try:
+            whole = {"id": task.id, "data": task.data}
+            prepared = prepare(whole, prompt, form, options, self._images, Deadline.after(_SECONDS_PER_TASK))
+        except BackendError as error:
+            raise LeftOut(error.message) from None
+        return Asked(prepared, in_turns(prepared.request.messages))
+
+    def original(self, task: Task, annotation: Annotation, asked: Asked) -> tuple[str, str]:
+        """The model's reply that the annotation was made from, and the version of the model.
+
+        It is the prediction that Label Studio names, else the newest before the annotation with the same prompt, else
+        the reply that the backend keeps.
+
+        Raises:
+            LeftOut: it is not known any more, or is no single reply.
+        """
+        before = [
+            one
+            for one in task.predictions
+            if one.id == annotation.parent_prediction or one.created_at <= annotation.updated_at
+        ]
+        before.sort(key=lambda one: (one.id == annotation.parent_prediction, one.created_at))
+        for prediction in reversed(before):
+            if _is_of(prediction, asked.prepared):
+                return asked.reply(prediction.result), prediction.model_version
+        key = asked.prepared.request.key(self._endpoint)
+        kept = self._store.replies([key]).get(key)
+        if kept is None:
+            raise LeftOut("the model's own reply is not known any more")
+        return asked.reply(asked.prepared.regions(kept)), self._project.version_with(
+            {asked.prepared.form.name: asked.prepared.prompt}
+        )
+
+
+def only_text(texts: Sequence[str]) -> str:
+    """The one text there is.
+
+    Raises:
+        LeftOut: there is none, or there are several.
+    """
+    if not texts:
+        raise LeftOut("there is no response")
+    if len(texts) > 1:
+        raise LeftOut("there are several responses, and nothing says which one is meant")
+    return storable(texts[0])
+
+
+def in_turns(messages: Sequence[Mapping[str, Any]]) -> Messages:
+    """The same messages for trainers, which know system, user and assistant, and refuse two of a role in a row."""
+    turns: list[dict[str, Any]] = []
+    for message in messages:
+        role = "system" if message["role"] in _SYSTEM else message["role"]
+        content = message["content"]
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["content"] = _joined(turns[-1]["content"], content)
+        else:
+            turns.append({"role": role, "content": content})
+    return turns
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if isinstance(first, str) and isinstance(second, str):
+        return f"{first}\n\n{second}"
+    return [
+        part
+        for content in (first, second)
+        for part in ([{"type": "text", "text": content}] if isinstance(content, str) else content)
+    ]
+
+
+def _value(output: Any, regions: Sequence[Region], data: Mapping[str, Any]) -> Any:
+    if isinstance(output, Spans):
+        return output.value_of(regions, data)
+    value = output.value_of(regions)
+    if isinstance(output, TextArea):
+        return only_text(value) if output.is_response else "\n".join(value) or None
+    return value
+
+
+def _is_of(prediction: Prediction, prepared: PreparedTask) -> bool:
+    prompt = prompt_in(prediction.result, prepared.form.spec.prompt)
+    return prompt is not None and fingerprint(prompt) == fingerprint(prepared.prompt)

@@ -1,0 +1,179 @@
+"""One export: from a project's annotations to checked lines in files, and a count of what was left out, and why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from llm_interactive.errors import LabelingConfigError
+from llm_interactive.export import comparisons, sources
+from llm_interactive.export.comparisons import Comparison
+from llm_interactive.export.files import Files, beside
+from llm_interactive.export.records import Completion, Judged, LeftOut, Messages, Pair
+from llm_interactive.export.replies import Replies
+from llm_interactive.export.shapes import SHAPES, Format
+from llm_interactive.export.sources import Source
+from llm_interactive.export.validation import Validator
+from llm_interactive.label_studio.records import Task
+
+
+@dataclass
+class Summary:
+    """What came of an export, in numbers of tasks, annotations and lines; `left_out` by the reason."""
+
+    tasks: int = 0
+    annotations: int = 0
+    written: int = 0
+    held_out: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def examples(self) -> int:
+        """How many lines there are in both files."""
+        return self.written + self.held_out
+
+
+@dataclass(frozen=True)
+class Destination:
+    """The files of an export: the examples, those held out (by a part of all prompts), and where each comes from."""
+
+    file: Path
+    holdout: float
+
+    @property
+    def held_out(self) -> Path | None:
+        """The file of the examples that are held out; None if none are."""
+        return beside(self.file, "holdout") if self.holdout else None
+
+    @property
+    def meta(self) -> Path:
+        """The file that says of each line of the others where it comes from."""
+        return beside(self.file, "meta")
+
+    def of(self, prompt: str) -> Path:
+        """The file for a prompt's examples, by the prompt's hash: the same in every export, whatever else there is."""
+        if self.held_out and int(prompt[:8], 16) / 0x1_0000_0000 < self.holdout:
+            return self.held_out
+        return self.file
+
+
+def sources_of(names: Sequence[str], format: Format, config: str, replies: Callable[[], Replies]) -> list[Source]:
+    """The sources that are asked for. `replies` are those of the project, which must have a prompt field for them.
+
+    Raises:
+        LabelingConfigError: the labeling config does not have what one of them needs.
+    """
+    if not format.judged:
+        known = replies()
+        return [partial(sources.submitted, known, form) for form in known.forms]
+    found: list[Source] = []
+    for name in names:
+        made = _compared(name, config) if name in ("pairwise", "ranker") else _replied(name, replies())
+        if not made:
+            raise LabelingConfigError(f"The project's labeling config has nothing that {name} could be read from.")
+        found += made
+    return found
+
+
+def _compared(name: str, config: str) -> list[Source]:
+    comparison = Comparison.of(config, name.capitalize())
+    source = comparisons.pairwise if name == "pairwise" else comparisons.ranker
+    return [partial(source, comparison)] if comparison else []
+
+
+def _replied(name: str, replies: Replies) -> list[Source]:
+    if name == "preference":
+        fit = [f for f in replies.forms if len(f.texts) > 1 and any(map(sources.is_preference, f.spec.controls))]
+        return [partial(sources.preference, replies, form) for form in fit]
+    if name == "rating":
+        fit = [f for f in replies.forms if f.texts and any(tag.tag == "Rating" for tag in f.spec.controls)]
+        return [partial(sources.rating, replies, form) for form in fit]
+    return [partial(sources.corrections, replies, form) for form in replies.forms]
+
+
+def export(tasks: Iterable[Task], found_by: Sequence[Source], format: Format, destination: Destination) -> Summary:
+    """Write the examples of annotated tasks; the files are there only when there is at least one example.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    summary = Summary()
+    paths = [path for path in (destination.file, destination.held_out, destination.meta) if path]
+    validator, seen = Validator(SHAPES[format]), set[bytes]()
+    with Files(*paths) as files:
+        for task in tasks:
+            summary.tasks += 1
+            for record in _settled(_fitting(_judged(task, found_by, summary), format, summary), summary):
+                try:
+                    line = validator.line(record)
+                except LeftOut as error:
+                    summary.left_out[str(error)] += 1
+                    continue
+                digest = hashlib.sha256(json.dumps(line).encode()).digest()
+                if digest in seen:
+                    summary.left_out["it is there already"] += 1
+                    continue
+                seen.add(digest)
+                prompt = _hash(record.messages)
+                path = destination.of(prompt)
+                files.write(path, line)
+                files.write(destination.meta, {"file": path.name, **asdict(record.origin), "prompt": prompt[:16]})
+                summary.written += path == destination.file
+                summary.held_out += path == destination.held_out
+        if seen:
+            files.commit()
+    return summary
+
+
+def _judged(task: Task, found_by: Sequence[Source], summary: Summary) -> Iterator[Judged]:
+    for annotation in task.annotations:
+        summary.annotations += 1
+        if annotation.cancelled:
+            summary.left_out["the task was skipped"] += 1
+            continue
+        for source in found_by:
+            try:
+                yield from source(task, annotation)
+            except LeftOut as error:
+                summary.left_out[str(error)] += 1
+
+
+def _fitting(records: Iterable[Judged], format: Format, summary: Summary) -> Iterator[Judged]:
+    """The records as the format takes them: pairs, or each reply by itself."""
+    for record in records:
+        if isinstance(record, SHAPES[format].takes):
+            yield record
+        elif isinstance(record, Pair):
+            yield Completion(record.messages, record.chosen, record.origin)
+            yield Completion(record.messages, record.rejected, record.origin, good=False)
+        else:
+            summary.left_out[record.reason] += 1
+
+
+def _settled(records: Iterable[Judged], summary: Summary) -> Iterator[Judged]:
+    """A task's records without contradictions: what more annotators hold stays, and neither where as many do."""
+    votes: defaultdict[Any, list[Judged]] = defaultdict(list)
+    for record in records:
+        sides = frozenset((record.chosen, record.rejected)) if isinstance(record, Pair) else record.reply
+        votes[_hash(record.messages), sides].append(record)
+    for same in votes.values():
+        ways = Counter(record.chosen if isinstance(record, Pair) else record.good for record in same)
+        (won, most), *others = ways.most_common()
+        if others and others[0][1] == most:
+            summary.left_out["annotators disagree"] += len(same)
+            continue
+        for record in same:
+            if (record.chosen if isinstance(record, Pair) else record.good) == won:
+                yield record
+            else:
+                summary.left_out["more annotators hold the opposite"] += 1
+
+
+def _hash(messages: Messages) -> str:
+    return hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).hexdigest()

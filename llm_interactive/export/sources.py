@@ -1,0 +1,96 @@
+"""Where examples come from: replies as they were submitted, corrected, preferred and rated.
+
+A source is a generator over one annotation; what it cannot use it raises as `LeftOut`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from llm_interactive.export.records import Completion, Judged, LeftOut, Origin, Pair
+from llm_interactive.export.replies import Replies
+from llm_interactive.label_studio.records import Annotation, Task
+from llm_interactive.labeling.tags import ControlTag, Region
+from llm_interactive.outputs.form import Form
+from llm_interactive.outputs.scalars import stored_values
+from llm_interactive.store.store import fingerprint
+
+Source = Callable[[Task, Annotation], Iterator[Judged]]
+
+_GOOD, _BAD, _MARGIN = 0.8, 0.4, 0.4
+"""Parts of the scale: four stars of five are good, two are bad, and two make one reply better than another."""
+
+_WITHOUT_PAIR = "a single reply was judged, and no other one to compare it with"
+
+
+def origin_of(task: Task, annotation: Annotation, source: str, model_version: str = "") -> Origin:
+    """Where examples of an annotation come from."""
+    return Origin(task.id, annotation.id, annotation.user, source, model_version)
+
+
+def submitted(replies: Replies, form: Form, task: Task, annotation: Annotation) -> Iterator[Judged]:
+    """The reply as the annotator submitted it."""
+    asked = replies.asked(task, annotation, form)
+    yield Completion(asked.messages, asked.reply(annotation.result), origin_of(task, annotation, "submitted"))
+
+
+def corrections(replies: Replies, form: Form, task: Task, annotation: Annotation) -> Iterator[Judged]:
+    """The reply that the annotator edited is better than the model's own; one that was left as it was is good."""
+    asked = replies.asked(task, annotation, form)
+    edited = asked.reply(annotation.result)
+    original, version = replies.original(task, annotation, asked)
+    origin = origin_of(task, annotation, "corrections", version)
+    if fingerprint(edited) == fingerprint(original):
+        yield Completion(asked.messages, edited, origin, reason="the reply was left as it was")
+    else:
+        yield Pair(asked.messages, edited, original, origin)
+
+
+def preference(replies: Replies, form: Form, task: Task, annotation: Annotation) -> Iterator[Judged]:
+    """The first of two responses is better, the second, both are bad, or nothing, by a Choices named "preference…"."""
+    control = next(tag for tag in form.spec.controls if is_preference(tag))
+    areas = [tag for tag in form.spec.controls if tag in form.texts][:2]
+    asked = replies.asked(task, annotation, form, plain=True)
+    first, second = (asked.text(annotation.result, area) for area in areas)
+    chosen = [label for labels in stored_values(control, annotation.result, "choices") for label in labels]
+    names = [label.stored for label in control.labels]
+    place = names.index(chosen[0]) if chosen and chosen[0] in names else len(names)
+    origin = origin_of(task, annotation, "preference")
+    if place < 2:
+        better, worse = (first, second) if place == 0 else (second, first)
+        yield Pair(asked.messages, better, worse, origin)
+    elif chosen and "bad" in chosen[0].casefold():
+        for reply in (first, second):
+            yield Completion(asked.messages, reply, origin, good=False, reason="both replies are bad")
+    else:
+        raise LeftOut("neither reply is preferred")
+
+
+def is_preference(control: ControlTag) -> bool:
+    """Whether a control says which of two responses is better: Choices of A, B and others."""
+    return control.tag == "Choices" and control.name.startswith("preference") and len(control.labels) >= 2
+
+
+def rating(replies: Replies, form: Form, task: Task, annotation: Annotation) -> Iterator[Judged]:
+    """The reply is good or bad by its stars, and better than one that another annotation gives clearly fewer."""
+    control = next(tag for tag in form.spec.controls if tag.tag == "Rating")
+    asked = replies.asked(task, annotation, form, plain=True)
+    reply, stars = asked.text(annotation.result, form.texts[0]), _stars(control, annotation.result)
+    if stars is None:
+        raise LeftOut("the reply is not rated")
+    origin = origin_of(task, annotation, "rating")
+    if stars >= _GOOD or stars <= _BAD:
+        yield Completion(asked.messages, reply, origin, good=stars >= _GOOD, reason=_WITHOUT_PAIR)
+    for other in task.annotations:
+        fewer = None if other.cancelled else _stars(control, other.result)
+        if fewer is None or round(stars - fewer, 3) < _MARGIN:
+            continue
+        again = replies.asked(task, other, form, plain=True)
+        if again.messages == asked.messages:
+            yield Pair(asked.messages, reply, again.text(other.result, form.texts[0]), origin)
+
+
+def _stars(control: ControlTag, regions: tuple[Region, ...]) -> float | None:
+    """The rating as a part of the scale."""
+    given = [stars for stars in stored_values(control, regions, "rating") if stars]
+    return given[0] / float(control.attributes.get("maxrating") or 5) if given else None

@@ -1,0 +1,187 @@
+"""What annotators say of replies: corrections, preferences, comparisons, ratings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llm_interactive.errors import LabelingConfigError
+from llm_interactive.label_studio.records import Task
+from llm_interactive.llm.client import Reply
+from llm_interactive.media.image_input import ImageInput
+from llm_interactive.settings import Settings
+from llm_interactive.store.store import Store
+from tests.unit.export.conftest import Export, annotation, area, filled, prediction
+
+TEXT = (
+    '<Text name="text" value="$text"/><TextArea name="prompt" toName="text"/><TextArea name="response" toName="text"/>'
+)
+DATA = {"text": "It rains."}
+
+
+def sides(lines: list[Any]) -> list[tuple[str, str]]:
+    return [(line["chosen"][0]["content"], line["rejected"][0]["content"]) for line in lines]
+
+
+def judged(lines: list[Any]) -> list[tuple[str, bool]]:
+    return [(line["completion"][0]["content"], line["label"]) for line in lines]
+
+
+class TestCorrections:
+    def test_the_edited_reply_is_better_than_the_predicted_one(self, exporting: Export) -> None:
+        task = Task(
+            1,
+            DATA,
+            (annotation(1, filled("P", "Edited."), parent_prediction=5),),
+            (prediction(5, filled("P", "Old.")),),
+        )
+        assert sides(exporting(TEXT)("dpo-trl", task)) == [("Edited.", "Old.")]
+
+    def test_the_prediction_that_was_edited_goes_before_a_newer_one(self, exporting: Export) -> None:
+        predictions = (prediction(5, filled("P", "Seen.")), prediction(6, filled("P", "Newer."), "2026-01-01T12"))
+        task = Task(1, DATA, (annotation(1, filled("P", "Edited."), parent_prediction=5),), predictions)
+        assert sides(exporting(TEXT)("dpo-trl", task)) == [("Edited.", "Seen.")]
+
+    def test_without_a_name_it_is_the_newest_one_before_the_annotation_and_of_the_same_prompt(
+        self, exporting: Export
+    ) -> None:
+        predictions = (
+            prediction(5, filled("P", "First."), "2026-01-01"),
+            prediction(6, filled("P", "Second."), "2026-01-01T12"),
+            prediction(7, filled("Another prompt", "Third."), "2026-01-01T13"),
+            prediction(8, filled("P", "Later."), "2026-01-03"),
+        )
+        task = Task(1, DATA, (annotation(1, filled("P", "Edited.")),), predictions)
+        assert sides(exporting(TEXT)("dpo-trl", task)) == [("Edited.", "Second.")]
+
+    def test_a_reply_that_only_the_backend_keeps_is_found_there(self, exporting: Export, store: Store) -> None:
+        export = exporting(TEXT)
+        one, task = annotation(1, filled("P", "Edited.")), Task(1, DATA)
+        images = ImageInput(Settings())
+        replies = export.replies(images)
+        request = replies.asked(task, one, replies.forms[0]).prepared.request
+        images.close()
+        store.save_reply(request.key("endpoint"), Reply(("Kept.",)))
+        assert sides(export("dpo-trl", Task(1, DATA, (one,)))) == [("Edited.", "Kept.")]
+
+    def test_an_unknown_original_is_counted(self, exporting: Export) -> None:
+        export = exporting(TEXT)
+        assert export("dpo-trl", Task(1, DATA, (annotation(1, filled("P", "Edited.")),))) == []
+        assert export.summary.left_out == {"the model's own reply is not known any more": 1}
+
+    def test_an_error_text_is_nobodys_reply(self, exporting: Export) -> None:
+        export = exporting(TEXT)
+        task = Task(1, DATA, (annotation(1, filled("P", "Edited.")),), (prediction(5, filled("P", "⚠ No key.")),))
+        assert export("dpo-trl", task) == []
+        assert export.summary.left_out == {"the response is an error text": 1}
+
+    def test_a_reply_left_as_it_was_is_no_pair_but_a_good_reply(self, exporting: Export) -> None:
+        task = Task(1, DATA, (annotation(1, filled("P", "Fine. ")),), (prediction(5, filled("P", "Fine.")),))
+        export = exporting(TEXT)
+        assert export("dpo-trl", task) == []
+        assert export.summary.left_out == {"the reply was left as it was": 1}
+        assert judged(export("kto", task)) == [("Fine.", True)]
+
+    @pytest.mark.parametrize("format", ["dpo-openai", "dpo-trl", "dpo-axolotl", "kto"])
+    def test_every_format_takes_them(self, exporting: Export, format: str) -> None:
+        task = Task(1, DATA, (annotation(1, filled("P", "Edited.")),), (prediction(5, filled("P", "Old.")),))
+        assert len(exporting(TEXT)(format, task)) == (2 if format == "kto" else 1)
+
+
+PREFERENCE = (
+    TEXT + '<TextArea name="other" toName="text"/><Choices name="preference" toName="text" choice="single-radio">'
+    '<Choice value="A"/><Choice value="B"/><Choice value="Same"/><Choice value="Both bad"/></Choices>'
+)
+
+
+def preferring(label: str) -> Task:
+    choice = {"from_name": "preference", "to_name": "text", "type": "choices", "value": {"choices": [label]}}
+    return Task(1, DATA, (annotation(1, (*filled("P", "One."), area("other", "Two."), choice)),))
+
+
+class TestPreference:
+    @pytest.mark.parametrize(("label", "pair"), [("A", ("One.", "Two.")), ("B", ("Two.", "One."))])
+    def test_the_chosen_response_is_better(self, exporting: Export, label: str, pair: tuple[str, str]) -> None:
+        [line] = exporting(PREFERENCE)("dpo-trl", preferring(label), sources="preference")
+        assert sides([line]) == [pair]
+        assert [message["role"] for message in line["prompt"]] == ["user"]
+
+    def test_a_tie_says_nothing(self, exporting: Export) -> None:
+        export = exporting(PREFERENCE)
+        assert export("dpo-trl", preferring("Same"), sources="preference") == []
+        assert export.summary.left_out == {"neither reply is preferred": 1}
+
+    def test_two_bad_ones_are_two_bad_replies(self, exporting: Export) -> None:
+        lines = exporting(PREFERENCE)("kto", preferring("Both bad"), sources="preference")
+        assert judged(lines) == [("One.", False), ("Two.", False)]
+
+
+PAIRWISE = (
+    '<Text name="q" value="$q"/><Pairwise name="better" toName="a,b"/>'
+    '<Text name="a" value="$a"/><Text name="b" value="$b"/>'
+)
+
+
+class TestComparisons:
+    @pytest.mark.parametrize("to_name", ["better", "a"])
+    def test_the_selected_side_is_better_in_a_project_without_a_prompt(self, exporting: Export, to_name: str) -> None:
+        region = {"from_name": "better", "to_name": to_name, "type": "pairwise", "value": {"selected": "right"}}
+        task = Task(1, {"q": "Why?", "a": "So.", "b": "Because."}, (annotation(1, (region,)),))
+        [line] = exporting(PAIRWISE)("dpo-trl", task, sources="pairwise")
+        assert line["prompt"] == [{"role": "user", "content": "Why?"}]
+        assert sides([line]) == [("Because.", "So.")]
+
+    def test_a_dialogue_that_is_replied_to_keeps_its_turns(self, exporting: Export) -> None:
+        config = PAIRWISE.replace(
+            '<Text name="q" value="$q"/>', '<Paragraphs name="q" value="$q" nameKey="role" textKey="content"/>'
+        )
+        turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}]
+        turns.append({"role": "user", "content": "Why?"})
+        region = {"from_name": "better", "to_name": "a", "type": "pairwise", "value": {"selected": "left"}}
+        task = Task(1, {"q": turns, "a": "So.", "b": "Because."}, (annotation(1, (region,)),))
+        [line] = exporting(config)("dpo-trl", task, sources="pairwise")
+        assert line["prompt"] == turns
+
+    def test_of_a_ranking_the_best_and_the_last_are_a_pair(self, exporting: Export) -> None:
+        config = '<Text name="q" value="$q"/><List name="l" value="$items"/><Ranker name="r" toName="l"/>'
+        items = [{"id": name, "title": f"model {name}", "body": f"Reply {name}"} for name in "abc"]
+        region = {"from_name": "r", "to_name": "l", "type": "ranker", "value": {"ranker": {"r": ["c", "a", "b"]}}}
+        task = Task(1, {"q": "Why?", "items": items}, (annotation(1, (region,)),))
+        lines = exporting(config)("dpo-trl", task, sources="ranker")
+        assert sides(lines) == [("Reply c", "Reply b")]
+
+    def test_of_buckets_the_first_and_the_last_that_hold_anything_are(self, exporting: Export) -> None:
+        buckets = '<Bucket name="good"/><Bucket name="poor"/><Bucket name="bad"/>'
+        config = f'<Text name="q" value="$q"/><List name="l" value="$i"/><Ranker name="r" toName="l">{buckets}</Ranker>'
+        items = [{"id": name, "html": f"<b>Reply {name}</b>"} for name in "ab"]
+        value = {"ranker": {"good": ["b"], "poor": ["a"], "bad": []}}
+        task = Task(1, {"q": "Why?", "i": items}, (annotation(1, ({"from_name": "r", "value": value},)),))
+        assert sides(exporting(config)("dpo-trl", task, sources="ranker")) == [("Reply b", "Reply a")]
+
+
+RATING = TEXT + '<Rating name="stars" toName="text" maxRating="5"/>'
+
+
+def rated(id: int, response: str, stars: int) -> Any:
+    region = {"from_name": "stars", "to_name": "text", "type": "rating", "value": {"rating": stars}}
+    return annotation(id, filled("P", response, region), user=id)
+
+
+class TestRating:
+    def test_many_stars_are_good_few_are_bad_and_the_middle_says_nothing(self, exporting: Export) -> None:
+        tasks = [Task(stars, {"text": f"{stars}"}, (rated(stars, "Reply.", stars),)) for stars in range(1, 6)]
+        lines = exporting(RATING)("kto", *tasks, sources="rating")
+        assert [label for _, label in judged(lines)] == [False, False, True, True]
+
+    def test_two_stars_more_make_a_reply_better(self, exporting: Export) -> None:
+        export = exporting(RATING)
+        lines = export("dpo-trl", Task(1, DATA, (rated(1, "Good.", 3), rated(2, "Bad.", 1))), sources="rating")
+        assert sides(lines) == [("Good.", "Bad.")]
+        assert export("dpo-trl", Task(1, DATA, (rated(1, "Good.", 3), rated(2, "Bad.", 2))), sources="rating") == []
+
+
+@pytest.mark.parametrize("source", ["preference", "pairwise", "ranker", "rating"])
+def test_a_source_that_the_labeling_config_has_nothing_for_is_refused(exporting: Export, source: str) -> None:
+    with pytest.raises(LabelingConfigError, match=f"nothing that {source} could be read from"):
+        exporting(TEXT)("kto", sources=source)
