@@ -70,6 +70,12 @@ class Services:
         self.images.close()
         self.dispatcher.close()
 
+    def wind_down(self, seconds: float) -> None:
+        """`stop`, wait at most `seconds` for the calls being made, then answer all batches with what is there."""
+        self.stop()
+        self.dispatcher.join(seconds)
+        self.running.answer_now()
+
     def close(self) -> None:
         """Drop waiting calls, commit what is paid for, let go of connections."""
         self.stop()

@@ -1,6 +1,6 @@
 """The environment, read once into one frozen object.
 
-Every setting has a description and the values it allows: the README's table and the message for a wrong value
+Every setting has a description and the values it allows: the table in docs/settings.md and the message for a wrong value
 are made from them. An empty variable counts as unset, since compose files write `OPENAI_API_KEY=`.
 """
 
@@ -269,7 +269,11 @@ class Settings(BaseSettings):
         le=1000,
     )
     max_request_mb: int = _setting(
-        200, "Largest request body accepted, in MB.", "a whole number from 1 to 4096", ge=1, le=4096
+        64,
+        "Largest request body accepted, in MB; the large ones that are worked on at once are together no larger.",
+        "a whole number from 1 to 4096",
+        ge=1,
+        le=4096,
     )
     model_dir: Path = _setting(Path("data"), "Folder of the embedded database.", "a folder's path")
     database_url: Annotated[SecretStr, AfterValidator(_database)] | None = _setting(

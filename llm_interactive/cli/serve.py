@@ -22,7 +22,7 @@ _UPGRADE_SECONDS = 3600.0
 def serve() -> None:
     """Serve the backend on HOST and PORT (127.0.0.1:9090).
 
-    Settings are environment variables; the README lists them. A wrong one stops the start with one line.
+    Settings are environment variables; docs/settings.md lists them. A wrong one stops the start with one line.
 
     \b
     Example:

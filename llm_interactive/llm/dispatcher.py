@@ -104,6 +104,12 @@ class Dispatcher:
         for call in waiting:
             self._finish(call, _stopped())
 
+    def join(self, seconds: float) -> None:
+        """After `close`, wait for the calls that are being made, at most `seconds`."""
+        deadline = Deadline.after(seconds)
+        for thread in list(self._threads):
+            thread.join(max(0.0, deadline.left))
+
     def _start_threads(self) -> None:
         for _ in range(min(len(self._turns) - self._idle, self._max_threads - len(self._threads))):
             thread = threading.Thread(target=self._work, name=f"llm-{len(self._threads)}", daemon=True)

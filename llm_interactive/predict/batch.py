@@ -55,6 +55,7 @@ class BatchRun:
         self._open: list[int | None] = [None] * len(tasks)
         self._bought: set[int] = set()
         self._from_store = self._done = self._failed = 0
+        self._is_late = False
 
     @property
     def left(self) -> int:
@@ -68,17 +69,23 @@ class BatchRun:
         return bool(found) and all(isinstance(outcome, PromptError) for outcome in found)
 
     def entries(self) -> list[dict[str, Any]]:
-        """For each task a prediction, or `{"error": message}`; there by PREDICT_DEADLINE.
+        """For each task a prediction, or `{"error": message}`; there by PREDICT_DEADLINE, or at `answer_now`.
 
         What is not done by then goes on in the background, and the next batch finds it in the store.
         """
         self._ask_all()
         with self._changed:
-            self._changed.wait_for(lambda: self.left <= 0, timeout=max(0.0, self._deadline.left))
+            self._changed.wait_for(lambda: self.left <= 0 or self._is_late, timeout=max(0.0, self._deadline.left))
             found = [dict(outcomes) if self._open[n] == 0 else {} for n, outcomes in enumerate(self._outcomes)]
         entries = [self._entry(number, outcomes) for number, outcomes in enumerate(found)]
         self._remember(entries)
         return entries
+
+    def answer_now(self) -> None:
+        """Let `entries` end with what is there."""
+        with self._changed:
+            self._is_late = True
+            self._changed.notify_all()
 
     def as_dict(self) -> dict[str, Any]:
         """The counts, with `seconds_left` estimated from the pace so far (None before the first outcome)."""

@@ -28,6 +28,8 @@ class Predictor:
         self._id = project_id
         self._config = labeling_config
         self._project: Project | None = None
+        self._run: BatchRun | None = None
+        self._is_late = False
 
     @property
     def project(self) -> Project:
@@ -80,13 +82,21 @@ class Predictor:
         if context and isinstance(context.get("result"), list):
             regions = context["result"]
             return [Interactive(self._services, self.project, task).answer(regions) for task in tasks]
-        run = BatchRun(self._services, self.project, tasks)
+        run = self._run = BatchRun(self._services, self.project, tasks)
         self._services.running.begin(run)
+        if self._is_late:
+            run.answer_now()
         entries = run.entries()
         self._report(entries)
         if entries and run.lacks_prompts:
             raise PromptError(entries[0]["error"])
         return entries
+
+    def answer_now(self) -> None:
+        """Let `predict` end with what is there, in another thread: nobody waits for the rest."""
+        self._is_late = True
+        if self._run:
+            self._run.answer_now()
 
     def learn(self, event: str, annotation: Any) -> None:
         """Make the prompts of a submitted or updated annotation the project's current ones."""

@@ -21,6 +21,9 @@ class UnderWay(Protocol):
     def as_dict(self) -> dict[str, Any]:
         """The counts."""
 
+    def answer_now(self) -> None:
+        """End with what is there."""
+
 
 class RunningBatches:
     """Safe for threads; holds what /status shows besides the counters."""
@@ -34,6 +37,13 @@ class RunningBatches:
         """Show `batch` as long as something of it is left."""
         with self._lock:
             self._batches = [other for other in self._batches if other.left > 0] + [batch]
+
+    def answer_now(self) -> None:
+        """Let all batches end with what is there."""
+        with self._lock:
+            batches = list(self._batches)
+        for batch in batches:
+            batch.answer_now()
 
     def error(self, project: str, message: str, tasks: int = 1) -> None:
         """Note a failure in words."""

@@ -7,7 +7,6 @@ import importlib.util
 import logging
 import re
 import threading
-from contextlib import suppress
 from types import ModuleType
 
 from flask import Flask, Response, current_app, jsonify, request
@@ -17,22 +16,15 @@ from llm_interactive.errors import UNEXPECTED, BackendError
 from llm_interactive.services import Services
 from llm_interactive.settings import Settings
 from llm_interactive.web import views
+from llm_interactive.web.bodies import Intake
+from llm_interactive.web.protocol import SECURITY_HEADERS
 
 log = logging.getLogger(__name__)
 
 KEPT_THREADS = 8
 """Threads that predictions never take: Label Studio gives /health 1 s and /setup 3 s."""
 
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
-"""Headers of every answer; only the status page has a policy of its own."""
-
 _MAX_REASON = 300
-_MOST_TAKEN = 500_000_000
 
 _EVERYDAY = (401, 404, 405)
 """Statuses that any stranger on the port can bring about."""
@@ -47,6 +39,7 @@ def create_app(settings: Settings) -> Flask:
     app: Flask = _fresh_sdk_module().init_app(model_class=LabelStudioMLBase)
     app.extensions["llm_interactive"] = Services.build(settings)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_mb * 1_000_000
+    app.config["INTAKE"] = Intake(settings)
     app.config["PREDICTIONS"] = threading.BoundedSemaphore(settings.threads - KEPT_THREADS)
     # The SDK's hooks log headers and bodies, its handlers answer with tracebacks.
     app.before_request_funcs.clear()
@@ -54,7 +47,6 @@ def create_app(settings: Settings) -> Flask:
     app.error_handler_spec.clear()
     app.before_request(_check_credentials)
     app.after_request(_harden)
-    app.after_request(_take_the_rest)
     app.register_error_handler(BackendError, _backend_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected_error)
@@ -113,16 +105,6 @@ def _harden(response: Response) -> Response:
     return response
 
 
-def _take_the_rest(response: Response) -> Response:
-    # A connection that is closed on a body still coming is reset, and the caller never reads why it was refused.
-    left = _MOST_TAKEN
-    # What goes wrong here concerns nobody any more: the answer is made.
-    with suppress(Exception):
-        while left > 0 and (part := request.environ["wsgi.input"].read(min(left, 65_536))):
-            left -= len(part)
-    return response
-
-
 def _backend_error(error: BackendError) -> Response:
     return _failure(error.status, error.message)
 
@@ -130,7 +112,7 @@ def _backend_error(error: BackendError) -> Response:
 def _http_error(error: HTTPException) -> Response:
     messages = {
         400: "The request's body is not JSON.",
-        413: "The request is larger than MAX_REQUEST_MB allows.",
+        413: "The request is larger than MAX_REQUEST_MB allows. Ask for fewer tasks at once, or raise it.",
         415: "The request's Content-Type is not application/json.",
     }
     status = error.code or 500

@@ -1,56 +1,23 @@
 """gunicorn's configuration. Address, workers and threads come from the settings, on its command line."""
 
-import json
 import logging
+import os
+import resource
 import signal
-import socket
-import struct
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
-import gunicorn.http.wsgi
-from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
-from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import ThreadWorker
+from llm_interactive.web.worker import Worker
 
-# The Server header need not tell which release to attack.
-gunicorn.http.wsgi.SERVER = ""
-
-_STALLED_SECONDS = 10
-_UNREAD_SECONDS = 60
-
-
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
-    """gunicorn's threads, safe from clients that send no HTTP, or half a request."""
-
-    def handle(self, conn: Any) -> Any:
-        """Serve a connection; one on which nothing comes, or nothing is read, must not keep its thread."""
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _STALLED_SECONDS, 0))
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _UNREAD_SECONDS, 0))
-        return super().handle(conn)
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Answer what is no HTTP. gunicorn's own page and log repeat it: a mistyped Authorization header, too."""
-        from llm_interactive.web.app import SECURITY_HEADERS
-
-        status, reason = 400, "Bad Request"
-        if isinstance(exc, LimitRequestLine):
-            status, reason = 414, "URI Too Long"
-        elif isinstance(exc, LimitRequestHeaders):
-            status, reason = 431, "Request Header Fields Too Large"
-        elif not isinstance(exc, ParseException):
-            status, reason = 500, "Internal Server Error"
-            self.log.error("A request failed", exc_info=exc)
-        self.log.info("A client was answered %s: %s", status, type(exc).__name__)
-        body = json.dumps({"error": f"{reason}."})
-        headers = {"Connection": "close", "Content-Type": "application/json", "Content-Length": len(body)}
-        lines = [f"{name}: {value}\r\n" for name, value in {**headers, **SECURITY_HEADERS}.items()]
-        write_nonblock(client, f"HTTP/1.1 {status} {reason}.\r\n{''.join(lines)}\r\n{body}".encode())
+# Connections are files: those of clients, the model and the database together are more than the usual 1,024.
+_, _most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_most_files, _most_files))
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError | TimeoutError))
 
 
 # That a client stalled is no error of ours, and fills no log with tracebacks.
@@ -68,6 +35,10 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 
 # Seconds that requests under way are given when the server is told to stop.
 graceful_timeout = 30
+
+# Of them, those that calls to the model may take, which are paid for, and those that the answers may take after that.
+_CALL_SECONDS = 25.0
+_ANSWER_SECONDS = 2.0
 
 # Longer than load balancers keep an idle connection (60 s is usual), so that it is they who close it.
 keepalive = 75
@@ -88,10 +59,18 @@ def post_worker_init(worker: Any) -> None:
 
     def stop(number: int, frame: Any) -> None:
         # In a thread: a signal handler must not wait for a lock that its own thread may hold.
-        threading.Thread(target=services.stop, daemon=True).start()
+        threading.Thread(target=_wind_down, args=(services,), daemon=True).start()
         finish(number, frame)
 
     signal.signal(signal.SIGTERM, stop)
+
+
+def _wind_down(services: Any) -> None:
+    services.wind_down(_CALL_SECONDS)
+    time.sleep(_ANSWER_SECONDS)
+    # What is left is no call to the model but other work, such as the decoding of an image, which nothing can end.
+    services.close()
+    os._exit(0)
 
 
 def worker_exit(_: Any, worker: Any) -> None:

@@ -7,18 +7,18 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, wait
+from contextlib import ExitStack
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
 from flask import Response, current_app, jsonify, request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
-from werkzeug.exceptions import ClientDisconnected, HTTPException, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import NotFound
 
 from llm_interactive.errors import UNEXPECTED, BackendError, BusyError, InvalidRequest
 from llm_interactive.predict.metrics import exposition
 from llm_interactive.predict.predictor import Predictor
 from llm_interactive.services import Services
-from llm_interactive.text import storable
+from llm_interactive.web.bodies import Body, Intake, PredictBody, SetupBody, WebhookBody, printable
 from llm_interactive.web.status import PAGE_POLICY, status, status_page
 
 log = logging.getLogger(__name__)
@@ -27,48 +27,9 @@ _QUIET_SECONDS = 90.0
 _BLANK_EVERY = 5.0
 
 
-def _as_text(project: Any) -> Any:
-    return str(project) if isinstance(project, int) and not isinstance(project, bool) else project
-
-
-def _id(project: str) -> str:
-    # Ids stand in the log, one line each.
-    return "".join(char for char in storable(project) if char.isprintable())
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    project: Annotated[str | None, BeforeValidator(_as_text)] = None
-
-    @property
-    def project_id(self) -> str:
-        return _id(self.project or "")
-
-
-class _SetupBody(_Body):
-    schema_: str = ""
-    extra_params: Any = None
-
-    model_config = ConfigDict(extra="ignore", alias_generator=lambda name: name.rstrip("_"))
-
-
-class _Params(BaseModel):
-    context: dict[str, Any] | None = None
-
-
-class _PredictBody(_Body):
-    tasks: list[dict[str, Any]]
-    label_config: str
-    params: _Params | None = None
-
-
-class _WebhookBody(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-    action: str
-    project: dict[str, Any] = {}
-    annotation: dict[str, Any] | None = None
+def _intake() -> Intake:
+    intake: Intake = current_app.config["INTAKE"]
+    return intake
 
 
 def _services() -> Services:
@@ -113,66 +74,73 @@ def versions() -> Response:
 
     Label Studio asks by GET and names no project (its api_connector.get_versions sends the body nowhere): all of them.
     """
-    project = _body(_Body).project_id if request.method == "POST" else _id(request.args.get("project", ""))
-    if request.method == "POST" and not project:
-        raise InvalidRequest("No project is named.")
+    project = printable(request.args.get("project", ""))
+    if request.method == "POST":
+        with _intake().body(Body) as body:
+            project = body.project_id
+        if not project:
+            raise InvalidRequest("No project is named.")
     return jsonify({"versions": _services().store.versions(project or None)})
 
 
 def setup() -> Response:
     """The project's current model version; an error's reason phrase is shown where the model is connected."""
-    body = _body(_SetupBody)
-    predictor = _predictor(body.project_id, body.schema_)
-    return jsonify({"model_version": predictor.set_up(body.extra_params)})
+    with _intake().body(SetupBody) as body:
+        predictor = _predictor(body.project_id, body.schema_)
+        return jsonify({"model_version": predictor.set_up(body.extra_params)})
 
 
 def webhook() -> tuple[Response, int]:
     """Keep the prompt of a submitted annotation."""
-    body = _body(_WebhookBody)
-    project = body.project
-    try:
-        config = str(project.get("label_config") or "")
-        _predictor(_project_of_webhook(project), config).learn(body.action, body.annotation)
-    except BackendError as error:
-        # The annotator's Submit must not fail for it.
-        log.info("Webhook %.40r: %s", body.action, error.message)
-        return jsonify({"status": "ignored", "detail": error.message}), 200
-    return jsonify({"status": "ok"}), 200
+    with _intake().body(WebhookBody) as body:
+        project = body.project
+        try:
+            config = str(project.get("label_config") or "")
+            _predictor(_project_of_webhook(project), config).learn(body.action, body.annotation)
+        except BackendError as error:
+            # The annotator's Submit must not fail for it.
+            log.info("Webhook %.40r: %s", body.action, error.message)
+            return jsonify({"status": "ignored", "detail": error.message}), 200
+        return jsonify({"status": "ok"}), 200
 
 
 def _project_of_webhook(project: Mapping[str, Any]) -> str:
     # /predict names a project "<id>.<created epoch>", the webhook has the two apart.
     try:
         created = datetime.fromisoformat(str(project["created_at"]))
-        return _id(f"{project['id']}.{int(created.timestamp())}")
+        return printable(f"{project['id']}.{int(created.timestamp())}")
     except (KeyError, ValueError, OverflowError):
         raise InvalidRequest("The event names no project.") from None
 
 
 def predict() -> Response:
     """Predictions for tasks: `{"results": [...]}`, one entry for each task."""
-    body = _body(_PredictBody)
-    predictor = _predictor(body.project_id, body.label_config)
-    context = body.params.context if body.params else None
-    predictor.require_usable()  # an unusable config is told before the answer begins
-    patient = context is None and _services().settings.predict_deadline > _QUIET_SECONDS
     slots: threading.BoundedSemaphore = current_app.config["PREDICTIONS"]
     if not slots.acquire(blocking=False):
         raise BusyError("All threads of the ML backend are busy with predictions. Try again in a moment.")
-    if patient:
-        response = Response(_kept_alive(predictor, body.tasks), mimetype="application/json")
-        response.call_on_close(slots.release)
-        return response
-    try:
+    with ExitStack() as held:
+        held.callback(slots.release)
+        body = held.enter_context(_intake().body(PredictBody))
+        predictor = _predictor(body.project_id, body.label_config)
+        context = body.params.context if body.params else None
+        predictor.require_usable()  # an unusable config is told before the answer begins
+        if context is None and _services().settings.predict_deadline > _QUIET_SECONDS:
+            return _patient(predictor, body.tasks, held.pop_all())
         return jsonify({"results": predictor.predict(body.tasks, context=context)})
-    finally:
-        slots.release()
 
 
-def _kept_alive(predictor: Predictor, tasks: list[dict[str, Any]]) -> Iterator[str]:
-    """The answer, with blanks before it as long as it takes; blanks before JSON are valid JSON."""
+def _patient(predictor: Predictor, tasks: list[dict[str, Any]], held: ExitStack) -> Response:
+    """The answer of a batch that may take long; `held` is let go of when the batch ends, not when its caller does."""
     results: Future[list[Any]] = Future()
+    results.add_done_callback(lambda _: held.close())
     threading.Thread(target=_run_into, args=(results, predictor, tasks), daemon=True).start()
+    response = Response(_kept_alive(results, len(tasks)), mimetype="application/json")
+    response.call_on_close(predictor.answer_now)
+    return response
+
+
+def _kept_alive(results: Future[list[Any]], tasks: int) -> Iterator[str]:
+    """The answer, with blanks before it as long as it takes; blanks before JSON are valid JSON."""
     while not results.done():
         yield " "
         wait([results], timeout=_BLANK_EVERY)
@@ -180,7 +148,7 @@ def _kept_alive(predictor: Predictor, tasks: list[dict[str, Any]]) -> Iterator[s
         answer = {"results": results.result()}
     except BackendError as error:
         # The status line is long gone; tasks without a result are asked for again.
-        answer = {"results": [{"error": error.message}] * len(tasks)}
+        answer = {"results": [{"error": error.message}] * tasks}
     yield json.dumps(answer)
 
 
@@ -192,44 +160,3 @@ def _run_into(results: Future[list[Any]], predictor: Predictor, tasks: list[dict
     except Exception:
         log.exception("A batch failed in a way that nobody thought of")
         results.set_exception(BackendError(UNEXPECTED))
-
-
-_Model = TypeVar("_Model", bound=BaseModel)
-
-
-def _body(kind: type[_Model]) -> _Model:
-    """The request's JSON body as `kind`.
-
-    Raises:
-        InvalidRequest: it is no JSON object of that shape; the message names the field.
-    """
-    try:
-        _read_whole_body()
-        return kind.model_validate(request.get_json())
-    except RecursionError:
-        raise InvalidRequest("The request's JSON is nested too deeply.") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        fault = f"{place}: {first['msg']}" if place else "its body must be a JSON object"
-        raise InvalidRequest(f"The request cannot be used: {fault}.") from None
-
-
-def _read_whole_body() -> None:
-    """Read the request's body, which `request.get_json` then takes.
-
-    Raises:
-        RequestEntityTooLarge: it is larger than allowed. Werkzeug just cuts a body that does not tell its length.
-        ClientDisconnected: it ended before its end.
-    """
-    try:
-        content = request.get_data()
-    except HTTPException:
-        raise
-    except Exception:  # the server's own errors, over chunks that are none
-        raise ClientDisconnected from None
-    promised = request.content_length
-    if promised is None and len(content) >= current_app.config["MAX_CONTENT_LENGTH"]:
-        raise RequestEntityTooLarge
-    if promised is not None and len(content) < promised:
-        raise ClientDisconnected

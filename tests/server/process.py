@@ -49,10 +49,10 @@ class Backend:
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def request(
-        self, method: str, path: str, body: Any = None, more: Mapping[str, str] | None = None
+        self, method: str, path: str, body: Any = None, more: Mapping[str, str] | None = None, *, timeout: float = 60
     ) -> tuple[http.client.HTTPResponse, bytes]:
         """The answer over a connection of its own, and its body; `more` are further headers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             headers = {"Content-Type": "application/json", "Connection": "close", **(more or {})}
             connection.request(method, path, None if body is None else json.dumps(body), headers)

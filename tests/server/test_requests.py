@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from testing.llm import FakeLLM
+from llm_interactive.web.bodies import MOST_TASKS
+from testing.llm import FakeLLM, Reply
 from tests.server.bodies import (
     PROJECT,
     TEXT,
@@ -332,3 +333,32 @@ def test_no_sentence_holds_the_projects_odd_name(client: FlaskClient) -> None:
     response = client.post("/predict", json=_changed(project=[f"{PROJECT}\r\nX-Injected: 1"]))
     assert "X-Injected" not in response.headers
     assert response.status_code == 400
+
+
+def test_large_bodies_are_together_no_larger_than_one_may_be(
+    make_app: MakeApp, llm: FakeLLM, threads: ThreadPoolExecutor
+) -> None:
+    app = make_app(**PROMPTED, max_request_mb=1)
+    large = batch([task(1, "x" * 600_000)])
+    llm.queue(Reply(texts=["OK"], hang=True))
+    first = threads.submit(results, app.test_client(), large)
+    llm.wait_for_calls(1)
+    refused = app.test_client().post("/predict", json=large)
+    assert refused.status_code == 503
+    assert "other large requests" in sentence_of(refused)
+    assert texts(press(app.test_client(), typed("Judge."))) == ["OK"]
+    llm.release()
+    first.result()
+    assert results(app.test_client(), large)
+
+
+def test_a_body_that_would_be_huge_in_memory_is_refused_before_it_is_read(client: FlaskClient) -> None:
+    for part in ("[],", "{},"):
+        body = '{"tasks": [' + part * 2_100_000 + "{}]}"
+        assert client.post("/predict", data=body, content_type="application/json").status_code == 413
+
+
+def test_more_tasks_than_label_studio_sends_are_refused(client: FlaskClient) -> None:
+    response = client.post("/predict", json=batch([{}] * (MOST_TASKS + 1)))
+    assert response.status_code == 400
+    assert "tasks" in sentence_of(response)
