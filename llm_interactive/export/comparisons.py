@@ -13,8 +13,9 @@ from llm_interactive.export.replies import in_turns
 from llm_interactive.export.sources import origin_of
 from llm_interactive.label_studio.records import Annotation, Task
 from llm_interactive.labeling.config import READABLE, tags_of
-from llm_interactive.labeling.contents import readable, text_of, turns_of
+from llm_interactive.labeling.contents import text_of, turns_of
 from llm_interactive.labeling.fields import object_value
+from llm_interactive.labeling.pages import readable
 from llm_interactive.labeling.tags import ControlTag, ObjectTag
 from llm_interactive.outputs.ranking import Pairwise, Ranker
 from llm_interactive.prompts.messages import CHAT_ROLES

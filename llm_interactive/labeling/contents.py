@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import html
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from inscriptis import get_text
-
 from llm_interactive.errors import TaskDataError
 from llm_interactive.labeling.fields import as_text, object_value
+from llm_interactive.labeling.pages import pictures_of, readable
 from llm_interactive.labeling.tags import ObjectTag
 
 Data = Mapping[str, Any]
-
-PICTURE = "(picture)"
-"""Stands where a page has a picture; the pictures themselves are sent in this order."""
-
-_PICTURE = re.compile(r"""<img\b[^>]*?\bsrc\s*=\s*["']?([^"'>\s]+)[^>]*>""", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,11 +38,10 @@ def text_of(tag: ObjectTag, data: Data) -> str:
     if tag.tag == "Table":
         return _table(value)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return "\n".join(value)
+        value = "\n".join(value)
     if isinstance(value, Mapping | list):
         raise TaskDataError(f"The task's {tag.value} is not a text.")
-    text = as_text(value)
-    return get_text(text) if tag.tag == "HyperText" else text
+    return readable(as_text(value)) if tag.tag == "HyperText" else as_text(value)
 
 
 def turns_of(tag: ObjectTag, data: Data) -> list[Turn]:
@@ -84,17 +75,12 @@ def _said(content: Any) -> str:
     return as_text(content)
 
 
-def readable(page: str) -> str:
-    """HTML as a person reads it, with a mark for each picture."""
-    return str(get_text(_PICTURE.sub(f" {PICTURE} ", page))).strip()
-
-
 def pictures_in(items: Any) -> list[str]:
     """The addresses of the pictures in the `html` of a List's items or of choices that a task brings, in order."""
     found: list[str] = []
     for item in items if isinstance(items, list) else []:
         if isinstance(item, Mapping):
-            found += [html.unescape(source) for source in _PICTURE.findall(_page(item))]
+            found += pictures_of(_page(item))
             found += pictures_in(item.get("children"))
     return found
 
@@ -122,7 +108,7 @@ def _items(tag: ObjectTag, value: Any) -> list[Mapping[str, Any]]:
 
 def _item(item: Mapping[str, Any]) -> str:
     # As https://labelstud.io/tags/list: id, title, and body or html.
-    lines = [str(item.get("title") or ""), str(item.get("body") or ""), readable(_page(item))]
+    lines = [str(item.get("title") or ""), str(item.get("body") or ""), readable(_page(item), pictures=True)]
     return f"[{item.get('id', '')}] " + "\n".join(line for line in lines if line)
 
 

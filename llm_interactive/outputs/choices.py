@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from llm_interactive.errors import TaskDataError
-from llm_interactive.labeling.contents import readable
 from llm_interactive.labeling.fields import object_value
+from llm_interactive.labeling.pages import readable
 from llm_interactive.labeling.tags import ControlTag, Label, Region
 from llm_interactive.outputs.base import Checked, Data, Schema, region
 from llm_interactive.outputs.scalars import stored_values
@@ -262,7 +262,7 @@ def _label(item: Any, source: str) -> Label:
     if not isinstance(name, str | int | float) or isinstance(name, bool):
         raise TaskDataError(f"A label in {source} has no value.")
     below = tuple(_label(child, source) for child in children) if isinstance(children, list) else ()
-    hint = fields.get("hint") or (readable(str(fields["html"])) if fields.get("html") else "")
+    hint = fields.get("hint") or (readable(str(fields["html"]), pictures=True) if fields.get("html") else "")
     return Label(str(name), str(alias or name), str(hint), children=below)
 
 

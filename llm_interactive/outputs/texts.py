@@ -6,10 +6,10 @@ tags/object/RichText/domManager.ts).
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -17,21 +17,11 @@ from lxml import etree
 
 from llm_interactive.errors import TaskDataError
 from llm_interactive.labeling.fields import as_text, object_value
+from llm_interactive.labeling.pages import BLOCKS, body_of, is_dropped, line_feeds
 from llm_interactive.labeling.tags import ObjectTag
 from llm_interactive.outputs.places import Place, find_quotes, number, utf16
 
 TEXT_OBJECTS = ("Text", "HyperText", "Paragraphs")
-
-_BLOCKS = frozenset(
-    "address article aside blockquote caption center dd details div dl dt fieldset figcaption figure footer form h1 h2"
-    " h3 h4 h5 h6 header hr br li main nav ol option p pre section summary table td textarea th tr ul".split()
-)
-_IN_HEAD = frozenset("base basefont bgsound link meta noframes noscript script style template title".split())
-_SECTIONS = frozenset("caption col colgroup tbody tfoot thead".split())
-_SHOWN_IFRAME = re.compile(r"https://((www\.)?youtube(-nocookie)?\.com|youtu\.be)(:\d*)?([/?#]|$)", re.IGNORECASE)
-_BEFORE_BODY = re.compile(r"</head\s*>\s*|<html\b[^>]*>\s*(?!\s|<head\b)", re.IGNORECASE)
-_DOCTYPE = re.compile(r"\A\s*<!doctype[^>]*>", re.IGNORECASE)
-_FRAME = re.compile(r"</?(?:html|head|body)\b[^>]*>", re.IGNORECASE)
 
 Mention = tuple[str, int | None]
 """A quote, and the number of its paragraph (from 1) where it is known."""
@@ -41,16 +31,15 @@ def span_text(tag: ObjectTag, data: Mapping[str, Any]) -> SpanText:
     """The text of an object tag; an empty one where the task has none."""
     try:
         value = None if tag.attributes.get("valuetype") == "url" else object_value(tag.value, data)
+        if tag.tag == "HyperText":
+            return html_text(_string(value), inline=tag.attributes.get("inline") == "true")
     except TaskDataError:
         value = None
     if tag.tag == "Paragraphs":
         text_key = tag.attributes.get("textkey") or "text"
         items = value if isinstance(value, list) else []
         return ParagraphsText([_string(item.get(text_key)) if isinstance(item, Mapping) else "" for item in items])
-    text = _string(value)
-    if tag.tag == "HyperText":
-        return html_text(text, inline=tag.attributes.get("inline") == "true")
-    return PlainText(text)
+    return PlainText(_string(value))
 
 
 @dataclass(frozen=True)
@@ -74,13 +63,26 @@ class PlainText:
         return None if start is None or end is None else self.text[start:end] or None
 
 
+Steps = tuple[Any, str]
+"""The way to a node: the parent's steps, or (), and the node's own. Paths of a deep page would fill the memory."""
+
+
 @dataclass(frozen=True)
 class TextNode:
-    """A text node of a page: its XPath below the body, and its first code point's number there (a `<br>` counts 1)."""
+    """A text node of a page: the way to it below the body, and its first code point's number (a `<br>` counts 1)."""
 
-    path: str
+    steps: Steps
     text: str
     begin: int
+
+    @property
+    def path(self) -> str:
+        """The node's XPath below the body."""
+        path, steps = "", self.steps
+        while steps:
+            path = f"/{steps[1]}{path}"
+            steps = steps[0]
+        return path
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,12 @@ class HyperTextText:
             start, end = (self._at_offset(number(offsets.get(side))) for side in ("start", "end"))
         return None if start is None or end is None else " ".join(self.text[start:end].split()) or None
 
+    @cached_property
+    def _by_path(self) -> dict[str, int]:
+        return {node.path: index for index, node in enumerate(self.nodes)}
+
     def _at_path(self, path: Any, offset: int | None) -> int | None:
-        found = next((index for index, node in enumerate(self.nodes) if node.path == path), None)
+        found = self._by_path.get(path) if isinstance(path, str) else None
         if found is None or offset is None:
             return None
         units = self.nodes[found].text.encode("utf-16-le", "surrogatepass")[: 2 * offset]
@@ -178,56 +184,14 @@ def _string(value: Any) -> str:
 def html_text(html: str, *, inline: bool = False) -> HyperTextText:
     """What the page shows of `html`, after it has taken out scripts, comments and foreign iframes.
 
-    `inline` pages are a part of Label Studio's own, so that they have no head, and keep the white space before them.
+    Raises:
+        TaskDataError: it has too many tags.
     """
-    html = _DOCTYPE.sub("", _line_feeds(html).replace("\x00", ""))
-    whole = not inline and _FRAME.search(html) is not None
-    if not whole:
-        html = "<html><body>" + (_FRAME.sub("", html) if inline else html.lstrip())
-    elif "<body" not in html.lower():
-        html = _BEFORE_BODY.sub(lambda match: match[0].rstrip() + "<body>", html, count=1)
-    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
-    try:
-        body = etree.fromstring(html.encode("utf-8", "replace"), parser).find("body")
-    except (etree.LxmlError, AttributeError):
-        body = None
     reader = _Reader()
+    body = body_of(html, inline=inline)
     if body is not None:
-        if not whole and not inline:
-            _take_head_out(body)
-        _put_tbody_in(body)
         reader.read(body)
     return HyperTextText("".join(reader.parts), reader.nodes, reader.starts)
-
-
-def _line_feeds(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _take_head_out(body: etree._Element) -> None:
-    """Remove what a browser puts into the head when there is none in the text."""
-    while len(body) and not (body.text or "").strip() and (body[0].tag in _IN_HEAD or _is_dropped(body[0])):
-        rest = body[0].tail or ""
-        body.remove(body[0])
-        body.text = rest.lstrip()
-
-
-def _put_tbody_in(body: etree._Element) -> None:
-    for table in list(body.iter("table")):
-        section = None
-        for child in list(table):
-            if child.tag in _SECTIONS:
-                section = None
-            elif child.tag == "tr" and section is None:
-                section = etree.Element("tbody")
-                table.insert(table.index(child), section)
-            if section is not None:
-                section.append(child)
-
-
-def _is_dropped(element: etree._Element) -> bool:
-    foreign = element.tag == "iframe" and not _SHOWN_IFRAME.match((element.get("src") or "").strip())
-    return foreign or element.tag == "script"
 
 
 class _Reader:
@@ -238,7 +202,7 @@ class _Reader:
         self.starts: list[int] = []
         self.parts: list[str] = []
         self._length = self._position = 0
-        self._segments: list[str] = []
+        self._steps: list[Steps] = []
         self._counters: list[dict[str, int]] = [{}]
         self._pending: list[str] = []
 
@@ -250,10 +214,10 @@ class _Reader:
             if element is body:
                 continue
             if event == "end":
-                if not _is_dropped(element):
+                if not is_dropped(element):
                     self._close(element)
                 self._pending.append(element.tail or "")
-            elif _is_dropped(element):
+            elif is_dropped(element):
                 walk.skip_subtree()
             else:
                 self._open(element)
@@ -261,7 +225,7 @@ class _Reader:
 
     def _open(self, element: etree._Element) -> None:
         self._end_text()
-        self._segments.append(f"{element.tag}[{self._count(str(element.tag))}]")
+        self._steps.append(self._step(str(element.tag)))
         self._counters.append({})
         text = element.text or ""
         self._pending.append(text.removeprefix("\n") if element.tag in ("pre", "textarea", "listing") else text)
@@ -270,28 +234,28 @@ class _Reader:
 
     def _close(self, element: etree._Element) -> None:
         self._end_text()
-        self._segments.pop()
+        self._steps.pop()
         self._counters.pop()
         self._blank(element)
 
     def _end_text(self) -> None:
-        text = _line_feeds("".join(self._pending))
+        text = line_feeds("".join(self._pending))
         self._pending = []
         if not text:
             return
-        path = "/" + "/".join([*self._segments, f"text()[{self._count('text()')}]"])
-        if not self._segments or not self._segments[-1].startswith(("style[", "title[")):
-            self.nodes.append(TextNode(path, text, self._position))
+        steps = self._step("text()")
+        if not self._steps or not self._steps[-1][1].startswith(("style[", "title[")):
+            self.nodes.append(TextNode(steps, text, self._position))
             self.starts.append(self._length)
             self.parts.append(text)
             self._length += len(text)
         self._position += len(text)
 
-    def _count(self, segment: str) -> int:
-        self._counters[-1][segment] = self._counters[-1].get(segment, 0) + 1
-        return self._counters[-1][segment]
+    def _step(self, name: str) -> Steps:
+        number = self._counters[-1][name] = self._counters[-1].get(name, 0) + 1
+        return self._steps[-1] if self._steps else (), f"{name}[{number}]"
 
     def _blank(self, element: etree._Element) -> None:
-        if element.tag in _BLOCKS and self.parts and not self.parts[-1][-1].isspace():
+        if element.tag in BLOCKS and self.parts and not self.parts[-1][-1].isspace():
             self.parts.append(" ")
             self._length += 1

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from llm_interactive.errors import TaskDataError
-from llm_interactive.labeling.contents import PICTURE, Turn, addresses_of, pictures_in, text_of, turns_of
+from llm_interactive.labeling.contents import Turn, addresses_of, pictures_in, text_of, turns_of
+from llm_interactive.labeling.pages import PICTURE
 from llm_interactive.labeling.tags import ObjectTag
 
 

@@ -1,3 +1,4 @@
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -172,3 +173,16 @@ def test_a_hypertext_quote_is_read_from_global_offsets_where_the_path_leads_nowh
 def test_a_place_that_is_none_has_no_quote(value: dict[str, Any]) -> None:
     for tag, content in (("Text", "a"), ("HyperText", "a"), ("Paragraphs", [{"text": "a"}])):
         assert span_text(ObjectTag(tag, "object", "$field"), {"field": content}).quote(value) is None
+
+
+def test_a_deep_page_takes_no_memory_for_its_long_paths() -> None:
+    page = "<div>" * 1_000 + "<b>x</b>" * 10_000
+    tracemalloc.start()
+    try:
+        text = html_text(page)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert text.nodes[-1].path == "/div[1]" * 1_000 + "/b[10000]/text()[1]"
+    assert peak < 20_000_000
