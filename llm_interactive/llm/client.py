@@ -6,10 +6,9 @@ import hashlib
 import json
 import logging
 import threading
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -92,10 +91,10 @@ class ChatClient:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # Guards the client being made, and what models refuse.
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the client being made
         self._made: openai.OpenAI | None = None
-        self._refused: dict[str, dict[str, Deadline]] = defaultdict(dict)
+        # Until when what a model refused is not sent to it.
+        self._refused: dict[tuple[str, str], Deadline] = {}
 
     @cached_property
     def endpoint(self) -> str:
@@ -155,8 +154,7 @@ class ChatClient:
             self._made.close()
 
     def _create(self, request: ChatRequest, n: int, deadline: Deadline) -> Completion:
-        # Each time round one more parameter is known to be refused; there are four.
-        for _ in range(6):
+        while True:  # with one parameter fewer each time round
             parameters = self._parameters(request, n)
             try:
                 # chat.completions.create posts the same, after a walk through all messages (ours are JSON already), and
@@ -178,7 +176,6 @@ class ChatClient:
                 raise self._translated(error, request) from None
             else:
                 return self._read(response, request)
-        raise RejectedError(f"{self.provider.name} refuses the parameters of the request.")
 
     def _read(self, response: httpx2.Response, request: ChatRequest) -> Completion:
         try:
@@ -202,10 +199,10 @@ class ChatClient:
         return alternating(request.messages) if self._refuses(request.model, _ROLES) else request.messages
 
     def _refuses(self, model: str, name: str) -> bool:
-        return self._refused[model].get(name, _NEVER_REFUSED).left > 0
+        return self._refused.get((model, name), _NEVER_REFUSED).left > 0
 
     def _parameters(self, request: ChatRequest, n: int) -> dict[str, Any]:
-        refused = {name for name, until in self._refused[request.model].items() if until.left > 0}
+        refuses = partial(self._refuses, request.model)
         wanted: dict[str, Any] = {}
         if request.temperature is not None:
             wanted["temperature"] = request.temperature
@@ -213,18 +210,17 @@ class ChatClient:
             wanted["n"] = n
         if request.max_tokens:
             # Reasoning models take max_completion_tokens instead and say so with a 400.
-            wanted["max_completion_tokens" if "max_tokens" in refused else "max_tokens"] = request.max_tokens
-        if request.schema is not None and not (refused and _schema_name(request) in refused):
+            wanted["max_completion_tokens" if refuses("max_tokens") else "max_tokens"] = request.max_tokens
+        if request.schema is not None and not refuses(_schema_name(request)):
             schema = {"name": "answer", "strict": True, "schema": request.schema}
             wanted["response_format"] = {"type": "json_schema", "json_schema": schema}
-        return {name: value for name, value in wanted.items() if name not in refused}
+        return {name: value for name, value in wanted.items() if not refuses(name)}
 
     def _remember_refusal(self, request: ChatRequest, name: str, message: str) -> None:
         if name == "response_format" and "invalid schema" in message.lower():
             name = _schema_name(request)
         log.info("%s does not take %s; asking without it for an hour", request.model, name)
-        with self._lock:
-            self._refused[request.model][name] = Deadline.after(_REMEMBERED_SECONDS)
+        self._refused[request.model, name] = Deadline.after(_REMEMBERED_SECONDS)
 
     def _translated(self, error: Exception, request: ChatRequest) -> LLMError:
         return translate(error, self.provider, with_images=request.has_images)
