@@ -59,7 +59,7 @@ class Picture:
         return f"data:{self.mime};base64,{base64.b64encode(self.data).decode()}"
 
 
-def normalise(data: bytes, *, longer_side: int = LONGER_SIDE, max_pages: int = MAX_PAGES) -> list[Picture]:
+def normalise(data: bytes) -> list[Picture]:
     """The pictures in an image file: one, or one for each page of a TIFF or PDF; of an animation the first frame.
 
     What the file is follows from its bytes.
@@ -68,32 +68,32 @@ def normalise(data: bytes, *, longer_side: int = LONGER_SIDE, max_pages: int = M
         TaskDataError: the file is something else, damaged, or too large when decoded; says what was found.
         SetupError: it is a PDF, and the extra that reads these is not installed.
     """
-    read = pdf.pages if _is_pdf(data) else _frames
+    pages = pdf.pages(data, LONGER_SIDE, MAX_PAGES) if _is_pdf(data) else _frames(data)
     try:
-        return [_encoded(_shrunk(page, longer_side)) for page in read(data, longer_side, max_pages)]
+        return [_encoded(_shrunk(page)) for page in pages]
     except BackendError:
         raise
     except Exception:  # a broken file leads its decoder to anything
         raise TaskDataError(f"The task's file is damaged: it begins like {_found(data)}.") from None
 
 
-def _frames(data: bytes, longer_side: int, max_pages: int) -> Iterator[Image]:
+def _frames(data: bytes) -> Iterator[Image]:
     """The upright frames of an image file."""
-    from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         image = Image.open(BytesIO(data), formats=_FORMATS)
         most = _WEBP_MEGAPIXELS if image.format == "WEBP" else _MEGAPIXELS
-        for number in range(_count_pages(image, max_pages) if image.format == "TIFF" else 1):
+        for number in range(_count_pages(image) if image.format == "TIFF" else 1):
             image.seek(number)
             if image.width * image.height > most * 10**6:
                 raise _too_large(most)
             if image.format in ("JPEG", "MPO"):
                 _check_scans(data, image.width * image.height)
             # JPEG's own way of being decoded smaller; other formats do nothing here.
-            image.draft(None, (longer_side, longer_side))
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-            yield ImageOps.exif_transpose(image) if turned else image
+            image.draft(None, (LONGER_SIDE, LONGER_SIDE))
+            ImageOps.exif_transpose(image, in_place=True)
+            yield image
     except UnidentifiedImageError:
         raise TaskDataError(f"The task's file is {_found(data)}; {_READ}.") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -120,29 +120,29 @@ def _scans(data: bytes) -> Iterator[re.Match[bytes]]:
         found = _MARKER.search(data, found.end() + length)
 
 
-def _count_pages(image: Image, most: int) -> int:
+def _count_pages(image: Image) -> int:
     # Its own count goes through all of them, of which there may be a million.
-    for number in range(most + 1):
+    for number in range(MAX_PAGES + 1):
         try:
             image.seek(number)
         except EOFError:
             return number
-    raise TaskDataError(f"The task's TIFF has more than {most} pages; no more are read.")
+    raise TaskDataError(f"The task's TIFF has more than {MAX_PAGES} pages; no more are read.")
 
 
 def _is_pdf(data: bytes) -> bool:
     # Something may stand before it; but an image's own text may hold those letters too.
-    return b"%PDF-" in data[:1024] and not data.startswith(_IMAGE_BEGINNINGS)
+    return b"%PDF-" in data[:1024] and not _found(data).endswith("image")
 
 
-def _shrunk(image: Image, longer_side: int) -> Image:
+def _shrunk(image: Image) -> Image:
     """A new image in one of the modes L, RGB and RGBA, and no larger than that."""
     from PIL.Image import Resampling
 
-    image = _reduced(image, _conversion(image), max(image.size) // longer_side)
+    image = _reduced(image, _conversion(image), max(image.size) // LONGER_SIDE)
     if image.mode == "RGBA" and image.getextrema()[-1] == (255, 255):
         image = image.convert("RGB")
-    image.thumbnail((longer_side, longer_side), Resampling.LANCZOS)
+    image.thumbnail((LONGER_SIDE, LONGER_SIDE), Resampling.LANCZOS)
     return image
 
 
@@ -203,44 +203,31 @@ def _encoded(image: Image) -> Picture:
     return Picture(data, mime, image.width, image.height)
 
 
-_IMAGE_BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"RIFF")
-_BEGINNINGS = (
-    (b"%PDF", "a PDF"),
-    (b"\x89PNG", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"II*\x00", "a TIFF image"),
-    (b"MM\x00*", "a TIFF image"),
-    (b"BM", "a BMP image"),
-    (b"PK\x03\x04", "a ZIP or office file"),
-    (b"\x1f\x8b", "a gzip file"),
-    (b"\x00\x00\x00\x0cjP", "a JPEG 2000 image"),
-    (b"ID3", "an audio file"),
-    (b"OggS", "an audio or video file"),
-    (b"\x1aE\xdf\xa3", "a video"),
-    (b"{", "JSON"),
-    (b"[", "JSON"),
-)
-_CONTAINERS = {
-    b"ftypheic": "a HEIC image",
-    b"ftypheix": "a HEIC image",
-    b"ftypmif1": "a HEIC image",
-    b"ftypavif": "an AVIF image",
-    b"WEBP": "a WebP image",
-    b"WAVE": "an audio file",
-    b"ftyp": "a video",
-    b"RIFF": "an audio or video file",
+_KINDS = {
+    rb"%PDF": "a PDF",
+    rb"\x89PNG": "a PNG image",
+    rb"\xff\xd8\xff": "a JPEG image",
+    rb"GIF8": "a GIF image",
+    rb"II\*\0|MM\0\*": "a TIFF image",
+    rb"BM": "a BMP image",
+    rb"RIFF.{4}WEBP": "a WebP image",
+    rb"RIFF.{4}WAVE|ID3": "an audio file",
+    rb"RIFF|OggS": "an audio or video file",
+    rb".{4}ftyp(hei[cx]|mif1)": "a HEIC image",
+    rb".{4}ftypavif": "an AVIF image",
+    rb".{4}ftyp|\x1aE\xdf\xa3": "a video",
+    rb"\0\0\0\x0cjP": "a JPEG 2000 image",
+    rb"PK\x03\x04": "a ZIP or office file",
+    rb"\x1f\x8b": "a gzip file",
+    rb"[{[]": "JSON",
+    rb"<(.*<)?(?i:svg)": "an SVG image",
+    rb"<": "an HTML or XML page",
+    rb"\Z": "empty",
 }
 
 
 def _found(data: bytes) -> str:
     """What a file seems to be, by how it begins."""
     start = data[:1024].lstrip()
-    if not start:
-        return "empty"
-    if start.startswith(b"<"):
-        return "an SVG image" if b"<svg" in start.lower() else "an HTML or XML page"
-    for container, name in _CONTAINERS.items():
-        if container in data[:16]:
-            return name
-    return next((name for beginning, name in _BEGINNINGS if start.startswith(beginning)), "of an unknown kind")
+    found = (kind for beginning, kind in _KINDS.items() if re.match(beginning, start, re.DOTALL))
+    return next(found, "of an unknown kind")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,13 +48,12 @@ def installed() -> bool:
 class Reader:
     """Reads text with rapidocr, whose models come in its wheel. Safe for threads.
 
-    At most `at_once` pictures of batches are read at a time, and one more for annotators, each with `threads` threads:
-    more of the former and one of the latter is the quickest way through many pictures.
+    Two pictures of batches are read at a time and one more for annotators, each with one thread: the quickest way
+    through many pictures.
     """
 
-    def __init__(self, *, at_once: int = 2, threads: int = 1) -> None:
-        self._room = Room(for_batches=at_once, for_annotators=1)
-        self._threads = min(threads, os.cpu_count() or 1)  # more than there are is taken for all of them
+    def __init__(self) -> None:
+        self._room = Room(for_batches=2, for_annotators=1)
         self._lock = threading.Lock()
         self._engine: Any = None
 
@@ -89,7 +87,7 @@ class Reader:
     def _loaded(self) -> Any:
         with self._lock:
             if self._engine is None:
-                self._engine = _engine(self._threads)
+                self._engine = _engine()
             return self._engine
 
 
@@ -138,7 +136,7 @@ def _slope(boxes: Sequence[Box]) -> float:
     return median(slopes) if slopes and abs(median(slopes)) > 0.01 else 0.0
 
 
-def _engine(threads: int) -> Any:
+def _engine() -> Any:
     try:
         rapidocr: Any = importlib.import_module("rapidocr")
         importlib.import_module("onnxruntime")
@@ -146,7 +144,7 @@ def _engine(threads: int) -> Any:
     except ImportError as error:
         log.warning("OCR is not there: %s", error)
         raise SetupError(MISSING) from None
-    cv2.setNumThreads(threads)
+    cv2.setNumThreads(1)
     return rapidocr.RapidOCR(
         params={
             "Global.log_level": "critical",
@@ -154,7 +152,7 @@ def _engine(threads: int) -> Any:
             "Global.use_cls": False,  # it looks for lines upside down, and EXIF has said which side is up
             "Det.limit_type": "max",
             "Det.limit_side_len": _DETECTION_SIDE,
-            "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }
     )

@@ -13,31 +13,24 @@ from llm_interactive.media.ocr import Reader
 from llm_interactive.media.source import MediaSource
 
 _MB = 1024 * 1024
+_SECONDS = 600.0
 
 
 class TaskImages:
     """Pictures and their text, by the address that stands in a task. Safe for threads.
 
-    What was fetched and read is kept for `seconds` within `cache_mb`. With `urgent` an annotator waits, and goes first.
+    What was fetched and read is kept for ten minutes within 64 MB. With `urgent` an annotator waits, and goes first.
     """
 
-    def __init__(
-        self,
-        source: MediaSource,
-        reader: Reader,
-        decoder: Decoder,
-        *,
-        cache_mb: int = 64,
-        seconds: float = 600,
-    ) -> None:
+    def __init__(self, source: MediaSource, reader: Reader, decoder: Decoder) -> None:
         self._source = source
         self._reader = reader
         self._decoder = decoder
         self._pictures: Cache[Hashable, tuple[Picture, ...]] = Cache(
-            cache_mb * _MB, seconds, lambda pictures: sum(len(picture.data) for picture in pictures)
+            60 * _MB, _SECONDS, lambda pictures: sum(len(picture.data) for picture in pictures)
         )
         # By what is in the picture: signed addresses of one file differ each time.
-        self._texts: Cache[bytes, str] = Cache(4 * _MB, seconds, lambda text: 4 * len(text) + 200)
+        self._texts: Cache[bytes, str] = Cache(4 * _MB, _SECONDS, lambda text: 4 * len(text) + 200)
 
     def pictures(
         self, address: str, task_id: str | None = None, deadline: Deadline = NEVER, *, urgent: bool = False

@@ -94,8 +94,8 @@ def test_no_more_pictures_are_read_at_a_time_than_there_are_slots(monkeypatch: p
             at_work.discard(threading.get_ident())
             return self
 
-    monkeypatch.setattr(ocr, "_engine", lambda threads: Engine())
-    reader, blank = Reader(at_once=2), picture(Image.new("L", (20, 20)))
+    monkeypatch.setattr(ocr, "_engine", Engine)
+    reader, blank = Reader(), picture(Image.new("L", (20, 20)))
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(reader.text, [blank] * 6)) == [""] * 6
     assert set(seen) <= {1, 2}
