@@ -1,0 +1,196 @@
+"""The answers of people and of model versions, output by output, and what counts as the right ones."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from llm_interactive.errors import InvalidRequest, TaskDataError
+from llm_interactive.evaluation.values import Kind, Value, kind_of, value_in
+from llm_interactive.label_studio.records import Annotation, Prediction, Task
+from llm_interactive.labeling.config import texts_in
+from llm_interactive.labeling.contents import text_of
+from llm_interactive.outputs.base import Output
+from llm_interactive.outputs.form import Form
+from llm_interactive.prompts.current import WARNING
+
+MAJORITY = "majority"
+GROUND_TRUTH = "ground-truth"
+
+_LONGEST_TEXT = 1_000
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a version says: the value and its score (0…1), the output's own one where its regions have it."""
+
+    value: Value
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All answers for one output: values by task, of each person (by user id) and of each version."""
+
+    output: str
+    kind: Kind
+    people: Mapping[int, Mapping[int, Value]]
+    ground_truth: Mapping[int, Value]
+    versions: Mapping[str, Mapping[int, Given]]
+
+    def reference(self, wanted: str) -> dict[int, Value]:
+        """The right value of each task by GROUND_TRUTH, by MAJORITY (a tie is none), or by a user's id.
+
+        Free texts are never wrong by being empty: a task without one has no right text.
+
+        Raises:
+            InvalidRequest: it is none of these, or nobody with that id annotated.
+        """
+        if wanted == GROUND_TRUTH:
+            found = dict(self.ground_truth)
+        elif wanted == MAJORITY:
+            found = self._majority()
+        elif wanted.isdecimal() and int(wanted) in self.people:
+            found = dict(self.people[int(wanted)])
+        else:
+            users = ", ".join(map(str, sorted(self.people))) or "nobody"
+            raise InvalidRequest(
+                f'No annotations are by "{wanted}". A reference is {GROUND_TRUTH}, {MAJORITY} or the id of a user '
+                f"who annotated: {users}."
+            )
+        return {task: value for task, value in found.items() if value is not None or self.kind is not Kind.TEXT}
+
+    def by_task(self) -> dict[int, list[Value]]:
+        """What people say of each task, in the order of their ids."""
+        found: defaultdict[int, list[Value]] = defaultdict(list)
+        for user in sorted(self.people):
+            for task, value in self.people[user].items():
+                found[task].append(value)
+        return dict(found)
+
+    def _majority(self) -> dict[int, Value]:
+        found: dict[int, Value] = {}
+        for task, values in self.by_task().items():
+            (value, most), *others = Counter(values).most_common(2)
+            if not others or others[0][1] < most:
+                found[task] = value
+        return found
+
+
+@dataclass
+class Subject:
+    """What a task is about, to be shown: its text, and the reply of each version."""
+
+    text: str
+    replies: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Material:
+    """All answers in a project. `failed`: the tasks for which a version has an error text instead of an answer."""
+
+    outputs: Sequence[Answers]
+    subjects: Mapping[int, Subject]
+    failed: Mapping[str, frozenset[int]]
+    versions: Sequence[str]
+    """Newest first."""
+
+    @property
+    def has_ground_truth(self) -> bool:
+        """Whether any annotation is marked as ground truth."""
+        return any(answers.ground_truth for answers in self.outputs)
+
+
+def gather(forms: Sequence[Form], tasks: Iterable[Task]) -> Material:
+    """The answers in `tasks`, for the outputs of a project's forms.
+
+    Skipped annotations are left out; of several by one user, and of several predictions by one version, the newest
+    counts.
+    """
+    outputs = {output.control.name: output for form in forms for output in form.outputs}
+    columns = {name: _Columns(output) for name, output in outputs.items()}
+    subjects: dict[int, Subject] = {}
+    failed: defaultdict[str, set[int]] = defaultdict(set)
+    newest: dict[str, int] = {}
+    for task in tasks:
+        subject = subjects[task.id] = Subject(_text(forms, task))
+        for annotation in task.annotations:
+            if not annotation.cancelled:
+                for column in columns.values():
+                    column.add_annotation(task, annotation)
+        for prediction in {made.model_version: made for made in task.predictions}.values():
+            version = prediction.model_version
+            newest[version] = max(newest.get(version, 0), prediction.id)
+            subject.replies[version] = _reply(forms, prediction)
+            if subject.replies[version].startswith(WARNING.strip()):
+                failed[version].add(task.id)
+                continue
+            for column in columns.values():
+                column.add_prediction(task, prediction)
+    versions = sorted(newest, key=lambda version: -newest[version])
+    frozen = {version: frozenset(tasks) for version, tasks in failed.items()}
+    return Material([column.answers() for column in columns.values()], subjects, frozen, versions)
+
+
+class _Columns:
+    """The answers for one output as they are read."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._kind = kind_of(output)
+        self._people: defaultdict[int, dict[int, Value]] = defaultdict(dict)
+        self._ground_truth: dict[int, Value] = {}
+        self._versions: defaultdict[str, dict[int, Given]] = defaultdict(dict)
+
+    def add_annotation(self, task: Task, annotation: Annotation) -> None:
+        value = value_in(self._output, annotation.result, task.data)
+        self._people[annotation.user or 0][task.id] = value
+        if annotation.ground_truth:
+            self._ground_truth[task.id] = value
+
+    def add_prediction(self, task: Task, prediction: Prediction) -> None:
+        own = [entry for entry in prediction.result if entry.get("from_name") == self._output.control.name]
+        scores = [entry["score"] for entry in own if isinstance(entry.get("score"), int | float)]
+        value = value_in(self._output, prediction.result, task.data)
+        self._versions[prediction.model_version][task.id] = Given(value, min(scores, default=prediction.score))
+
+    def answers(self) -> Answers:
+        """The columns; several labels that never come together are single ones."""
+        kind = self._kind
+        if kind is Kind.LABELS and all(len(value) <= 1 for value in self._values() if isinstance(value, frozenset)):
+            kind = Kind.LABEL
+            self._people = defaultdict(dict, {user: _single(found) for user, found in self._people.items()})
+            self._ground_truth = _single(self._ground_truth)
+            for found in self._versions.values():
+                found.update({task: Given(_label(given.value), given.score) for task, given in found.items()})
+        return Answers(self._output.control.name, kind, self._people, self._ground_truth, self._versions)
+
+    def _values(self) -> Iterable[Value]:
+        yield from (value for found in self._people.values() for value in found.values())
+        yield from (given.value for found in self._versions.values() for given in found.values())
+
+
+def _single(found: Mapping[int, Value]) -> dict[int, Value]:
+    return {task: _label(value) for task, value in found.items()}
+
+
+def _label(value: Value) -> Value:
+    return str(next(iter(value))) if isinstance(value, frozenset) else value
+
+
+def _reply(forms: Sequence[Form], prediction: Prediction) -> str:
+    """The texts of a prediction, the response's first."""
+    texts = [text for form in forms for control in form.texts for text in texts_in(prediction.result, control)]
+    return next(iter(texts), "")
+
+
+def _text(forms: Sequence[Form], task: Task) -> str:
+    """What the forms show, as far as it is text."""
+    texts: list[str] = []
+    for tag in dict.fromkeys(tag for form in forms for tag in form.spec.objects):
+        try:
+            texts.append(text_of(tag, task.data).strip())
+        except TaskDataError:
+            continue
+    return "\n".join(filter(None, texts))[:_LONGEST_TEXT]
