@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from llm_interactive import __version__
+from llm_interactive.cli.compare import compare
+from llm_interactive.cli.evaluate import evaluate
 from llm_interactive.cli.export import export
 from llm_interactive.cli.serve import serve
 
@@ -19,6 +21,8 @@ app = typer.Typer(
 )
 # A module that the server does not need is imported by the subcommand that does, so that the server starts sooner.
 app.command()(serve)
+app.command()(evaluate)
+app.command()(compare)
 app.command()(export)
 
 

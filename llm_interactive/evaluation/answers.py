@@ -6,14 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from llm_interactive.errors import InvalidRequest, TaskDataError
+from llm_interactive.errors import InvalidRequest, TaskDataError, is_error_text
 from llm_interactive.evaluation.values import Kind, Value, kind_of, value_in
 from llm_interactive.label_studio.records import Annotation, Prediction, Task
 from llm_interactive.labeling.config import texts_in
 from llm_interactive.labeling.contents import text_of
 from llm_interactive.outputs.base import Output
 from llm_interactive.outputs.form import Form
-from llm_interactive.prompts.current import WARNING
 
 MAJORITY = "majority"
 GROUND_TRUTH = "ground-truth"
@@ -123,7 +122,7 @@ def gather(forms: Sequence[Form], tasks: Iterable[Task]) -> Material:
             version = prediction.model_version
             newest[version] = max(newest.get(version, 0), prediction.id)
             subject.replies[version] = _reply(forms, prediction)
-            if subject.replies[version].startswith(WARNING.strip()):
+            if is_error_text(subject.replies[version]):
                 failed[version].add(task.id)
                 continue
             for column in columns.values():

@@ -10,7 +10,7 @@ from typing import Any
 
 from rapidfuzz import fuzz
 
-from llm_interactive.errors import TaskDataError
+from llm_interactive.errors import TaskDataError, is_error_text
 from llm_interactive.labeling.tags import Region
 from llm_interactive.outputs.base import Data, Output
 from llm_interactive.outputs.choices import Choices
@@ -19,7 +19,6 @@ from llm_interactive.outputs.ranking import Pairwise
 from llm_interactive.outputs.scalars import DateTime, Number, Rating
 from llm_interactive.outputs.spans import Spans
 from llm_interactive.outputs.textarea import TextArea
-from llm_interactive.prompts.current import WARNING
 
 
 @dataclass(frozen=True, order=True)
@@ -79,7 +78,7 @@ def value_in(output: Output, regions: Sequence[Region], data: Data) -> Value:
     if kind is Kind.LABELS:
         return frozenset(value)
     if kind is Kind.TEXT:
-        return "\n".join(text for text in value if not text.startswith(WARNING.strip())).strip() or None
+        return "\n".join(text for text in value if not is_error_text(text)).strip() or None
     if kind is Kind.NUMBER:
         return float(value)
     return str(value) if kind is Kind.LABEL else json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,144 @@
+"""`llm-interactive evaluate`: how good predictions are, measured against annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llm_interactive.cli.annotated import (
+    NOTHING,
+    AnnotatedProject,
+    HeldOut,
+    HtmlFile,
+    JsonFile,
+    ProjectId,
+    Reference,
+    annotated,
+    stopped,
+    write_whole,
+)
+
+if TYPE_CHECKING:
+    from llm_interactive.evaluation.report import OutputReport
+
+Bound = tuple[str, float]
+
+
+def _bounds(given: list[str] | None) -> list[str] | None:
+    for bound in given or []:
+        _bound(bound)
+    return given
+
+
+def evaluate(
+    project: ProjectId,
+    version: Annotated[
+        list[str] | None, typer.Option(help="Only this model version; may be given several times.")
+    ] = None,
+    output: Annotated[
+        list[str] | None, typer.Option(help="Only this control of the form; may be given several times.")
+    ] = None,
+    reference: Reference = None,
+    held_out: HeldOut = False,
+    wanted: Annotated[
+        float, typer.Option("--accept-at", min=0, max=1, help="Accuracy for which the score's threshold is sought.")
+    ] = 0.95,
+    tab: Annotated[
+        bool,
+        typer.Option("--tab", help="Make a tab in the Data Manager of the tasks that the first version has wrong."),
+    ] = False,
+    html: HtmlFile = None,
+    json: JsonFile = None,
+    fail_under: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIGURE=VALUE", help="Exit with 1 if a figure is less, as accuracy=0.9.", callback=_bounds
+        ),
+    ] = None,
+) -> None:
+    """Measure a project's predictions against its annotations.
+
+    LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY say where the project is. Skipped tasks, drafts and error texts do not
+    count. Exits with 0, with 1 if there is nothing to measure or a figure is too low, with 2 after an error.
+
+    \b
+    Example:
+      llm-interactive evaluate --project 12 --html report.html --tab --fail-under accuracy=0.9
+    """
+    with annotated(project, reference, held_out=held_out) as found:
+        from llm_interactive.evaluation.documents import evaluation_json, evaluation_page
+        from llm_interactive.evaluation.report import evaluate as measured
+        from llm_interactive.evaluation.report import known_versions
+
+        versions = known_versions(found.material, version or [])
+        reports = measured(
+            found.material, found.reference, versions, outputs=output or [], wanted=wanted, spent=found.spent
+        )
+        if not any(figures.n for report in reports for figures in report.versions):
+            raise stopped(f"Project {project} has no task with both an annotation and a prediction.", NOTHING)
+        _print(reports, to_stderr=str(json) == "-")
+        address = _tab(found, reports, versions[0]) if tab else None
+        write_whole(json, evaluation_json(found.heading, reports))
+        write_whole(html, evaluation_page(found.heading, reports, tab=address, tab_version=versions[0]))
+    missed = [text for bound in fail_under or [] for text in _missed(reports, _bound(bound))]
+    if missed:
+        raise stopped("; ".join(missed), NOTHING)
+
+
+def _bound(given: str) -> Bound:
+    name, _, value = given.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError:
+        raise typer.BadParameter(f"{given!r} is no figure with a value, as accuracy=0.9.") from None
+
+
+def _missed(reports: Sequence[OutputReport], bound: Bound) -> list[str]:
+    """What is below a bound, in words; a figure that nothing has is missed, too."""
+    name, least = bound
+    values = [
+        (report.output, version.version, version.figures()[name])
+        for report in reports
+        for version in report.versions
+        if name in version.figures()
+    ]
+    if not values:
+        return [f"there is no figure {name}"]
+    return [
+        f"{name} of {output} by {version} is {'unknown' if value is None else f'{value:.3f}'}, less than {least:g}"
+        for output, version, value in values
+        if value is None or value < least
+    ]
+
+
+def _tab(found: AnnotatedProject, reports: Sequence[OutputReport], version: str) -> str | None:
+    """The address of a new tab with the tasks that are wrong in any output; None where all are right."""
+    wrong = {case.task for report in reports for one in report.versions if one.version == version for case in one.wrong}
+    if not wrong:
+        return None
+    address = found.studio.make_tab(found.project.id, f"Wrong: {version}", sorted(wrong))
+    typer.echo(f"{len(wrong):,} wrong tasks of {version}: {address}", err=True)
+    return address
+
+
+def _print(reports: Sequence[OutputReport], *, to_stderr: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from llm_interactive.evaluation.documents import number, percent, title_of
+
+    console = Console(stderr=to_stderr)
+    for report in reports:
+        names = list(report.versions[0].measures.figures)
+        table = Table(title=f"{report.output} ({report.references:,} annotated tasks)", title_justify="left")
+        for title in ("Version", "Tasks", "Accuracy", *map(title_of, names), "Unanswered", "Failed", "Missing"):
+            table.add_column(title, justify="left" if title == "Version" else "right")
+        for one in report.versions:
+            share = one.accuracy
+            accuracy = f"{percent(share.value)} [{percent(share.low)}, {percent(share.high)}]" if share else "–"
+            figures = [number(one.measures.figures.get(name)) for name in names]
+            counts = map(str, (one.unanswered, one.failed, one.missing))
+            table.add_row(one.version, str(one.n), accuracy, *figures, *counts)
+        console.print(table)
