@@ -9,6 +9,7 @@
     ├── BusyError                    503  all threads are taken
     ├── LeasedError                 503  another process is asking for the same reply
     ├── DeadlineError                504  no reply in time
+    │   └── CancelledError           503  somebody cancelled the batch
     ├── LabelStudioError             502  Label Studio is away, or refuses what was asked
     └── LLMError                     502  the provider's answer, translated
         ├── TransientLLMError        502  worth another try
@@ -98,6 +99,12 @@ class LabelStudioError(BackendError):
     """Label Studio is away, does not know the token or the project, or refuses what was asked."""
 
     status = 502
+
+
+class CancelledError(DeadlineError):
+    """Somebody cancelled the batch before the reply was asked for."""
+
+    status = 503
 
 
 class LLMError(BackendError):

@@ -9,7 +9,6 @@ from llm_interactive.llm.client import ChatClient
 from llm_interactive.llm.dispatcher import Dispatcher
 from llm_interactive.llm.prices import Prices
 from llm_interactive.media.image_input import ImageInput
-from llm_interactive.predict.processes import Processes, Report
 from llm_interactive.predict.replies import Replies
 from llm_interactive.predict.running_batches import RunningBatches
 from llm_interactive.settings import Settings
@@ -25,7 +24,6 @@ class Services:
     settings: Settings
     store: Store
     leases: Leases | None
-    processes: Processes | None
     client: ChatClient
     dispatcher: Dispatcher
     usage: Usage
@@ -39,11 +37,8 @@ class Services:
         """Everything that `settings` ask for; no connection to the provider is made."""
         store = Store(settings.sqlalchemy_url, settings.reply_ttl)
         dispatcher = Dispatcher(settings.max_concurrency)
-        running = RunningBatches()
-        leases = processes = None
-        if settings.shares_database:
-            leases = Leases(store.database) if settings.reply_ttl else None
-            processes = Processes(store.database, running.snapshot)
+        running = RunningBatches(store.runs)
+        leases = Leases(store.database) if settings.shares_database and settings.reply_ttl else None
         client = ChatClient(settings)
         replies = Replies(client, store, leases, dispatcher, settings.llm_timeout)
         images = ImageInput(settings)
@@ -51,7 +46,6 @@ class Services:
             settings,
             store,
             leases,
-            processes,
             client,
             dispatcher,
             store.usage,
@@ -60,10 +54,6 @@ class Services:
             replies,
             images,
         )
-
-    def report(self) -> Report:
-        """What goes on, in this process and in the others over the same database."""
-        return self.processes.report() if self.processes else self.running.snapshot()
 
     def stop(self) -> None:
         """Drop what waits for a file or the model, so that requests are answered with what is there."""
@@ -80,9 +70,9 @@ class Services:
         """Drop waiting calls, commit what is paid for, let go of connections."""
         self.stop()
         self.client.close()
-        for others in (self.leases, self.processes):
-            if others:
-                others.close()
+        if self.leases:
+            self.leases.close()
+        self.running.close()
         self.store.close()
 
 

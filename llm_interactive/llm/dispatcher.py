@@ -194,7 +194,7 @@ class Dispatcher:
             self._again(call, error, max(pause, error.retry_after or 0))
         except BackendError as error:
             if isinstance(error, AccountError):
-                self._give_up(call.queue, error)
+                self.give_up(call.queue, error)
             self._finish(call, error)
         except Exception:
             log.exception("A call failed in a way that nobody thought of")
@@ -220,8 +220,8 @@ class Dispatcher:
                 heapq.heappush(self._paused, (now + pause, next(self._order), call))
             self._changed.notify()
 
-    def _give_up(self, queue: Queue, error: AccountError) -> None:
-        """Fail all calls of `queue` that are not under way."""
+    def give_up(self, queue: Queue, error: BackendError) -> None:
+        """Fail all calls of `queue` that are not under way, and those that are still to come."""
         with self._changed:
             queue.broken = error
             dropped = [*self._turns.drop(queue), *(call for _, _, call in self._paused if call.queue is queue)]

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from llm_interactive.deadline import Deadline
-from llm_interactive.errors import AccountError, BackendError
+from llm_interactive.errors import BackendError
 from llm_interactive.llm.client import Reply
 
 Ask = Callable[[Deadline], Reply]
@@ -26,7 +26,7 @@ class Queue:
         self.model = model
         self.urgent = urgent
         self.trouble: BackendError | None = None
-        self.broken: AccountError | None = None
+        self.broken: BackendError | None = None
         self.waiting: deque[Call] = deque()
 
 

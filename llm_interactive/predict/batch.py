@@ -6,13 +6,23 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterable, Sequence
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
 from llm_interactive.deadline import Deadline
-from llm_interactive.errors import UNEXPECTED, BackendError, DeadlineError, NoImagesError, PromptError, RejectedError
+from llm_interactive.errors import (
+    UNEXPECTED,
+    BackendError,
+    CancelledError,
+    DeadlineError,
+    NoImagesError,
+    PromptError,
+    RejectedError,
+)
 from llm_interactive.llm.client import Reply
 from llm_interactive.llm.turns import Queue
 from llm_interactive.predict.predictions import prediction
@@ -20,11 +30,15 @@ from llm_interactive.predict.prepare import PreparedTask, Task, prepare
 from llm_interactive.predict.project import Project
 from llm_interactive.prompts.current import written_in
 from llm_interactive.services import Services
+from llm_interactive.store.runs import Run
 
 log = logging.getLogger(__name__)
 
 BACKGROUND_SECONDS = 3600.0
 """How long a batch's calls may go on after its answer; their replies wait in the store."""
+
+CANCELLED = "The batch was cancelled on the ML backend's page. Retrieve predictions again for the rest."
+"""What is said of the tasks of a batch that were not asked about any more."""
 
 _TRIALS = 5
 _GROUP = 200
@@ -37,7 +51,7 @@ Slot = tuple[int, str]
 class BatchRun:
     """The tasks of one request on their way to predictions. Safe for threads.
 
-    Outcomes are counted (for /status) even after `entries` has given up on them.
+    Outcomes are counted even after `entries` has given up on them.
     """
 
     def __init__(self, services: Services, project: Project, tasks: Sequence[Task]) -> None:
@@ -47,20 +61,21 @@ class BatchRun:
         self._origin = project.origin(project.version)
         self._deadline = Deadline.after(services.settings.predict_deadline)
         self._queue = Queue(project.options.model)
-        self._started = time.monotonic()
+        self._key, self._started_at = uuid.uuid4().hex, time.time()
         self._prepared: dict[Slot, PreparedTask] = {}
         # Guards what follows.
         self._changed = threading.Condition()
         self._outcomes: list[dict[str, Outcome]] = [{} for _ in tasks]
         self._open: list[int | None] = [None] * len(tasks)
         self._bought: set[int] = set()
-        self._from_store = self._done = self._failed = 0
+        self._from_store = self._done = self._failed = self._late = 0
         self._is_late = False
+        self._errors: Counter[str] = Counter()
 
     @property
     def left(self) -> int:
         """Tasks without an outcome yet."""
-        return len(self._tasks) - self._from_store - self._done - self._failed
+        return len(self._tasks) - self._from_store - self._done - self._failed - self._late
 
     @property
     def lacks_prompts(self) -> bool:
@@ -77,8 +92,13 @@ class BatchRun:
         with self._changed:
             self._changed.wait_for(lambda: self.left <= 0 or self._is_late, timeout=max(0.0, self._deadline.left))
             found = [dict(outcomes) if self._open[n] == 0 else {} for n, outcomes in enumerate(self._outcomes)]
-        entries = [self._entry(number, outcomes) for number, outcomes in enumerate(found)]
+        failures = [self._failure(outcomes) for outcomes in found]
+        entries = [
+            self._prediction(number, outcomes) if error is None else {"error": error.message}
+            for number, (outcomes, error) in enumerate(zip(found, failures, strict=True))
+        ]
         self._remember(entries)
+        self._report(failures)
         return entries
 
     def answer_now(self) -> None:
@@ -87,21 +107,29 @@ class BatchRun:
             self._is_late = True
             self._changed.notify_all()
 
-    def as_dict(self) -> dict[str, Any]:
-        """The counts, with `seconds_left` estimated from the pace so far (None before the first outcome)."""
-        elapsed = time.monotonic() - self._started
-        finished = self._done + self._failed
-        return {
-            "project": self._origin.project,
-            "model_version": self._origin.version,
-            "tasks": len(self._tasks),
-            "from_store": self._from_store,
-            "done": self._done,
-            "failed": self._failed,
-            "left": self.left,
-            "seconds": round(elapsed, 1),
-            "seconds_left": round(elapsed / finished * self.left, 1) if finished else None,
-        }
+    def cancel(self) -> None:
+        """Make no further calls; those under way end, and their replies are kept."""
+        self._services.dispatcher.give_up(self._queue, CancelledError(CANCELLED))
+
+    @property
+    def run(self) -> Run:
+        """How far it has come."""
+        trouble = self._queue.broken or self._queue.trouble
+        with self._changed:
+            return Run(
+                self._key,
+                self._origin.project,
+                self._origin.version,
+                self._started_at,
+                len(self._tasks),
+                from_store=self._from_store,
+                done=self._done,
+                failed=self._failed,
+                late=self._late,
+                left=self.left,
+                errors=dict(self._errors),
+                note=trouble.message if trouble and (self._late or self.left) else "",
+            )
 
     def _ask_all(self) -> None:
         images = self._services.images
@@ -189,8 +217,12 @@ class BatchRun:
                 self._bought.add(number)
             if self._open[number]:
                 return
-            if any(isinstance(other, BackendError) for other in self._outcomes[number].values()):
+            errors = [other for other in self._outcomes[number].values() if isinstance(other, BackendError)]
+            if any(isinstance(error, DeadlineError) for error in errors):
+                self._late += 1
+            elif errors:
                 self._failed += 1
+                self._errors[errors[0].message] += 1
             elif number in self._bought:
                 self._done += 1
             else:
@@ -198,14 +230,31 @@ class BatchRun:
             if self.left <= 0:
                 self._changed.notify_all()
 
-    def _entry(self, number: int, outcomes: dict[str, Outcome]) -> dict[str, Any]:
+    def _failure(self, outcomes: Mapping[str, Outcome]) -> BackendError | None:
+        """Why a task has no prediction; it may have one without some of the prompts' replies."""
         errors = [outcome for outcome in outcomes.values() if isinstance(outcome, BackendError)]
-        replies = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, Reply)}
         # What was refused for good does not hold back what the other prompts gave; the rest is asked for again.
-        if not replies or not all(isinstance(error, RejectedError) for error in errors):
-            return {"error": str(errors[0] if errors else late(self._queue.trouble))}
+        if len(errors) < len(outcomes) and all(isinstance(error, RejectedError) for error in errors):
+            return None
+        return errors[0] if errors else late(self._queue.trouble)
+
+    def _prediction(self, number: int, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+        replies = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, Reply)}
         regions = [region for name, reply in replies.items() for region in self._prepared[number, name].regions(reply)]
         return prediction(regions, self._origin.version)
+
+    def _report(self, failures: Sequence[BackendError | None]) -> None:
+        """Count what the caller is answered; late tasks have not failed."""
+        project, tasks = self._origin.project, len(failures)
+        late_ones = sum(isinstance(error, DeadlineError) for error in failures)
+        failed = Counter(error.message for error in failures if error and not isinstance(error, DeadlineError))
+        done = tasks - late_ones - failed.total()
+        self._services.usage.count(self._origin, batch_done=done, batch_failed=failed.total(), batch_late=late_ones)
+        self._services.running.answered(self)
+        if late_ones:
+            log.info("Project %s: %d of %d tasks are late: %s", project, late_ones, tasks, late(self._queue.trouble))
+        for message, count in failed.items():
+            log.warning("Project %s: %d of %d tasks failed: %s", project, count, tasks, message)
 
     def _remember(self, entries: Sequence[dict[str, Any]]) -> None:
         """Note what tasks were given, so that an annotator's own words are told from it."""

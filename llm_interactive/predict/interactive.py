@@ -89,8 +89,9 @@ class Interactive:
                 raise PromptError(NO_PROMPT)
             prepared, reply = self._ask(form, prompt, version)
         except BackendError as error:
-            self._services.usage.count(self._project.origin(self._project.version), interactive_failed=1, wait=True)
-            self._services.running.error(self._project.id, error.message)
+            current = self._project.origin(self._project.version)
+            self._services.usage.count(current, interactive_failed=1)
+            self._services.running.error(current, error.message)
             log.warning("Project %s, interactive request: %s", self._project.id, error.message)
             shown = error_region(error, form)
             if shown is None or not self._services.settings.show_errors_in_response:

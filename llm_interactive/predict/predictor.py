@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -87,7 +86,6 @@ class Predictor:
         if self._is_late:
             run.answer_now()
         entries = run.entries()
-        self._report(entries)
         if entries and run.lacks_prompts:
             raise PromptError(entries[0]["error"])
         return entries
@@ -109,12 +107,3 @@ class Predictor:
         stored = self.project.stored
         used = {name: prompt for name, prompt in found.items() if prompt and prompt != stored.prompt(name)}
         self._services.store.save_prompts(self._id, used)
-
-    def _report(self, entries: Sequence[Mapping[str, Any]]) -> None:
-        origin = self.project.origin(self.project.version)
-        failures = Counter(entry["error"] for entry in entries if "error" in entry)
-        failed = failures.total()
-        self._services.usage.count(origin, batch_done=len(entries) - failed, batch_failed=failed, wait=True)
-        for message, count in failures.items():
-            self._services.running.error(self._id, message, count)
-            log.warning("Project %s: %d of %d tasks failed: %s", self._id, count, len(entries), message)

@@ -12,23 +12,25 @@ import sqlalchemy as sa
 
 from llm_interactive.llm.client import Reply
 from llm_interactive.store.database import Database, Rows
+from llm_interactive.store.runs import Runs
 from llm_interactive.store.tables import (
     LEASE_SECONDS,
     MIGRATIONS,
     answered,
     calls,
+    cancelled,
     leases,
-    processes,
     projects,
     prompts,
     replies,
+    runs,
     versions,
 )
 from llm_interactive.store.usage import Call, Usage
 
 _READ_CHUNK = 500
 _ANSWERED_DAYS = 30
-_PROCESS_SECONDS = 3600
+_MAX_RUNS = 20_000
 _MOST_UNWRITTEN = 20_000
 _MAX_REPLIES = 1_000_000
 _MAX_CALLS = 1_000_000
@@ -96,6 +98,7 @@ class Store:
         self._unwritten: dict[str, Reply] = {}
         self.database = Database(url, MIGRATIONS, self._sweep)
         self.usage = Usage(self.database)
+        self.runs = Runs(self.database)
 
     @property
     def failure(self) -> str | None:
@@ -207,9 +210,10 @@ class Store:
         connection.execute(sa.delete(replies).where(replies.c.created_at < now - self._reply_seconds))
         connection.execute(sa.delete(answered).where(answered.c.created_at < now - _ANSWERED_DAYS * 86400))
         connection.execute(sa.delete(leases).where(leases.c.until < now - 10 * LEASE_SECONDS))
-        connection.execute(sa.delete(processes).where(processes.c.at < now - _PROCESS_SECONDS))
+        connection.execute(sa.delete(cancelled).where(cancelled.c.created_at < now - 86400))
         newest_call = sa.select(sa.func.max(calls.c.id)).scalar_subquery()
         connection.execute(sa.delete(calls).where(calls.c.id <= newest_call - _MAX_CALLS))
-        newest = sa.select(replies.c.created_at).order_by(replies.c.created_at.desc()).offset(_MAX_REPLIES).limit(1)
-        if (bound := connection.execute(newest).scalar()) is not None:
-            connection.execute(sa.delete(replies).where(replies.c.created_at <= bound))
+        for column, most in ((replies.c.created_at, _MAX_REPLIES), (runs.c.started_at, _MAX_RUNS)):
+            newest = sa.select(column).order_by(column.desc()).offset(most).limit(1)
+            if (bound := connection.execute(newest).scalar()) is not None:
+                connection.execute(sa.delete(column.table).where(column <= bound))

@@ -116,18 +116,35 @@ totals = sa.Table(
     info={ADDED_UP: True},
 )
 
-processes = sa.Table(
-    "processes",
+# A batch, or an interactive request that failed; see runs.Run.
+runs = sa.Table(
+    "runs",
     metadata,
-    sa.Column("name", sa.String(32), primary_key=True),
-    sa.Column("at", sa.Float, nullable=False),
-    sa.Column("report", sa.JSON, nullable=False),
+    sa.Column("key", sa.String(32), primary_key=True),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("mode", sa.String(16), nullable=False),
+    *(sa.Column(n, sa.Integer, nullable=False) for n in ("tasks", "from_store", "done", "failed", "late", "left")),
+    sa.Column("errors", sa.JSON, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("started_at", sa.Float, nullable=False, index=True),
+    sa.Column("told_at", sa.Float, nullable=False),
+)
+
+# Batches that somebody wants to end, for the processes that they are of.
+cancelled = sa.Table(
+    "cancelled",
+    metadata,
+    sa.Column("run", sa.String(32), primary_key=True),
+    sa.Column("created_at", sa.Float, nullable=False),
 )
 
 MIGRATIONS: Migrations = (
     # 1: release 0.2.0, which had no versions, and what came before it.
-    (prompts, prompts.c.field, projects, versions, replies, answered, leases, processes),
+    (prompts, prompts.c.field, projects, versions, replies, answered, leases),
     # 2: what calls take and cost.
     (calls, totals),
+    # 3: what batches came to.
+    (runs, cancelled),
 )
 """What version 1, 2, … of the schema added; only ever appended to."""

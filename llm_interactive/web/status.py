@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -12,7 +13,9 @@ from jinja2 import Environment, PackageLoader, Template
 
 from llm_interactive import __version__
 from llm_interactive.errors import SetupError
+from llm_interactive.predict.running_batches import is_running, last_errors
 from llm_interactive.services import Services
+from llm_interactive.store.runs import Run
 from llm_interactive.store.usage import Origin
 
 _STYLE = """
@@ -38,17 +41,30 @@ def status(services: Services) -> dict[str, Any]:
         settings.require_access()
     except SetupError as error:
         problems.append(error.message)
-    report = services.report()
-    for error_row in report["errors"]:
-        error_row["at"] = datetime.fromtimestamp(error_row["at"], UTC).isoformat(timespec="seconds")
+    runs = services.running.newest()
     return {
         "version": __version__,
         "provider": settings.openai_provider,
         "model": settings.model,
         "problems": problems,
-        **report,
+        "batches": [_of_run(run) for run in runs if is_running(run)],
+        "errors": [{**error, "at": _time(error["at"])} for error in last_errors(runs)],
         "projects": _totals(services),
     }
+
+
+def _of_run(run: Run) -> dict[str, Any]:
+    left = run.seconds_left
+    return {
+        **{name: value for name, value in asdict(run).items() if name not in ("mode", "told_at")},
+        "started_at": _time(run.started_at),
+        "seconds": round(run.seconds, 1),
+        "seconds_left": None if left is None else round(left, 1),
+    }
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _totals(services: Services) -> list[dict[str, Any]]:

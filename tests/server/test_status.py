@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -14,6 +17,15 @@ from tests.server.conftest import MakeApp
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 PROMPTED = {"default_prompt": "Judge."}
+
+
+def until(found: Callable[[], Any]) -> Any:
+    """What `found` gives as soon as there is something; fails after a while."""
+    give_up = time.monotonic() + 20
+    while not (something := found()):
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    return something
 
 
 def status(client: FlaskClient) -> Json:
@@ -79,6 +91,7 @@ def test_the_last_errors_stand_in_words_with_the_tasks_they_concern(make_app: Ma
     llm.answer = error(400, "no")
     client = make_app(**PROMPTED).test_client()
     results(client, batch(tasks(4)))
+    llm.answer = error(400, "never")
     press(client, typed("Judge!"))
     newest, older = status(client)["errors"]
     assert (newest["tasks"], older["tasks"]) == (1, 4)
@@ -103,6 +116,57 @@ def test_a_batch_under_way_is_shown_until_its_last_call_ends(make_app: MakeApp, 
     assert shown["left"] >= 4
     assert PROJECT in page
     assert status(client)["batches"] == []
+
+
+def test_late_tasks_have_not_failed(make_app: MakeApp, llm: FakeLLM) -> None:
+    llm.answer = Reply(["OK"], hang=True)
+    app = make_app(**PROMPTED, predict_deadline=1)
+    client = app.test_client()
+    assert all("error" in entry for entry in results(client, batch(tasks(3))))
+    [row] = status(client)["projects"]
+    assert (row["batch_late"], row["batch_failed"], status(client)["errors"]) == (3, 0, [])
+    assert status(client)["batches"][0]["left"] == 3
+    llm.release()
+
+
+def test_errors_are_told_after_a_restart(make_app: MakeApp, llm: FakeLLM) -> None:
+    llm.answer = error(400, "no")
+    for _ in range(2):
+        results(make_app(**PROMPTED).test_client(), batch(tasks(2)))
+    [told] = status(make_app(**PROMPTED).test_client())["errors"]
+    assert told["tasks"] == 4
+
+
+def test_a_cancelled_batch_makes_no_further_calls_and_keeps_what_is_paid_for(make_app: MakeApp, llm: FakeLLM) -> None:
+    llm.answer = Reply(["OK"], hang=True)
+    app = make_app(**PROMPTED, max_concurrency=2)
+    client = app.test_client()
+    with ThreadPoolExecutor(1) as thread:
+        under_way = thread.submit(results, app.test_client(), batch(tasks(9)))
+        llm.wait_for_calls(2)
+        app.extensions["llm_interactive"].running.cancel(status(client)["batches"][0]["key"])
+        llm.release()
+        entries = under_way.result()
+    assert len(llm.calls) == 2
+    assert sum("result" in entry for entry in entries) == 2
+    assert all("cancelled" in entry["error"] for entry in entries if "error" in entry)
+    llm.answer = "OK"
+    assert all("result" in entry for entry in results(client, batch(tasks(9))))
+    assert len(llm.calls) == 9
+
+
+def test_a_batch_of_another_process_is_shown_and_can_be_cancelled(make_app: MakeApp, llm: FakeLLM) -> None:
+    llm.answer = Reply(["OK"], hang=True)
+    app = make_app(**PROMPTED, max_concurrency=2)
+    other = make_app(**PROMPTED)
+    with ThreadPoolExecutor(1) as thread:
+        under_way = thread.submit(results, app.test_client(), batch(tasks(9)))
+        llm.wait_for_calls(2)
+        [shown] = until(lambda: status(other.test_client())["batches"])
+        other.extensions["llm_interactive"].running.cancel(shown["key"])
+        until(lambda: status(app.test_client())["batches"][0]["late"] == 7)
+        llm.release()
+        assert sum("result" in entry for entry in under_way.result()) == 2
 
 
 def test_what_others_wrote_is_escaped_on_the_page(make_app: MakeApp, llm: FakeLLM) -> None:
