@@ -176,6 +176,13 @@ class Settings(BaseSettings):
         None, "Upper limit of a reply's length, in tokens.", "a whole number of at least 1"
     )
 
+    max_prompt_characters: int = _setting(
+        1_000_000,
+        "Longest prompt that is sent, with the task's content in it, in characters; a task with a longer one fails.",
+        "a whole number of at least 1000",
+        ge=1000,
+    )
+
     structured_output: Annotated[Literal["auto", "off"], BeforeValidator(_lower)] = _setting(
         "auto",
         "`auto`: the model is asked for JSON that fits the labeling config, by a schema where the server takes one. `off`: for plain text, which fills the response and the choices that it clearly names.",
@@ -352,6 +359,7 @@ class Settings(BaseSettings):
             prompt_template=chosen.prompt_template if chosen.use_internal_prompt_template else None,
             default_prompt=chosen.default_prompt,
             system_prompt=chosen.system_prompt,
+            max_prompt_characters=chosen.max_prompt_characters,
             structured_output=chosen.structured_output == "auto",
             image_mode=chosen.image_mode,
             image_detail=chosen.image_detail,
@@ -372,6 +380,7 @@ class ChatOptions:
     structured_output: bool = True
     image_mode: str = "auto"
     image_detail: str = "auto"
+    max_prompt_characters: int = 1_000_000
 
 
 class ProjectParams(BaseModel):

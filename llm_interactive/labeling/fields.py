@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from llm_interactive.errors import TaskDataError
 
+_MOST_CHARACTERS = 10_000_000
 _VARIABLE = re.compile(r"\$[\w.\-\[\]]*[\w\]]")
 
 
@@ -41,11 +42,42 @@ def object_value(template: str, data: Mapping[str, Any]) -> Any:
     As Label Studio's page does it (label-studio, web/libs/editor/src/utils/data.js, parseValue).
 
     Raises:
-        TaskDataError: a field is missing or null.
+        TaskDataError: a field is missing or null, or the text grows beyond all measure.
     """
     if _VARIABLE.fullmatch(template):
         return _present(template[1:], data)
-    return _VARIABLE.sub(lambda match: as_text(_present(match.group()[1:], data)), template)
+    return substituted(_VARIABLE, lambda match: as_text(_present(match.group()[1:], data)), template, _MOST_CHARACTERS)
+
+
+def substituted(pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str], template: str, most: int) -> str:
+    """`pattern.sub(replace, template)`, given up as soon as the text would have more than `most` characters.
+
+    Raises:
+        TaskDataError: it would.
+    """
+    length = len(template)
+
+    def counted(match: re.Match[str]) -> str:
+        nonlocal length
+        text = replace(match)
+        length += len(text) - len(match.group())
+        check_length(length, most)
+        return text
+
+    return pattern.sub(counted, template)
+
+
+def check_length(length: int, most: int) -> None:
+    """Check that a prompt is not too long to be put together and sent.
+
+    Raises:
+        TaskDataError: it has more than `most` characters.
+    """
+    if length > most:
+        raise TaskDataError(
+            f"The prompt with the task's content has more than {most:,} characters. Shorten them, or raise "
+            "MAX_PROMPT_CHARACTERS."
+        )
 
 
 def as_text(value: Any) -> str:

@@ -10,6 +10,9 @@ from dataclasses import asdict
 from llm_interactive.outputs.form import Form
 from llm_interactive.settings import ChatOptions
 
+_WITHOUT_EFFECT = ("default_prompt", "max_prompt_characters")
+"""Options that change no prediction: the prompt itself counts, and a task is sent whole or not at all."""
+
 
 def model_version(prompts: Mapping[str, str | None], forms: Sequence[Form], options: ChatOptions) -> str:
     """`<model>/<8 hex>`, another one as soon as the outcome would be another; `prompts` by the prompt field's name.
@@ -17,7 +20,7 @@ def model_version(prompts: Mapping[str, str | None], forms: Sequence[Form], opti
     Label Studio asks only for tasks without a prediction of this version, so it must not change without need.
     """
     outcome = {
-        "options": {name: value for name, value in asdict(options).items() if name != "default_prompt"},
+        "options": {name: value for name, value in asdict(options).items() if name not in _WITHOUT_EFFECT},
         "forms": [
             {
                 "prompt": prompts.get(form.name),

@@ -10,6 +10,7 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from llm_interactive.errors import TaskDataError
 from llm_interactive.labeling.contents import Turn, text_of, turns_of
+from llm_interactive.labeling.fields import check_length
 from llm_interactive.labeling.tags import ObjectTag
 from llm_interactive.media.image_input import ImageContent
 from llm_interactive.prompts.template import fill, placeholders
@@ -44,7 +45,7 @@ def build_messages(
     own with the prompt as the last one, unless the operator's or the annotator's own template puts it in as text.
 
     Raises:
-        TaskDataError: a field is missing, null, blank or of another shape.
+        TaskDataError: a field is missing, null, blank or of another shape, or it is all too long.
         PromptError: a placeholder names no field.
     """
     internal = options.prompt_template is not None
@@ -65,14 +66,16 @@ def build_messages(
             named = set()
     elif parts and [tag.tag in ("Image", "Pdf") for tag in objects] == [True]:
         template = "{prompt}" if template == SPEC_TEMPLATE else template
-    contents = _Contents(objects, data, images)
+    contents = _Contents(objects, data, images, options.max_prompt_characters)
     fields.update({name: contents.of(names[name]) for name in named})
-    text = fill(template, fields)
+    text = fill(template, fields, options.max_prompt_characters)
     read = [image.text for image in images.values() if image.text]
     if read and not named:
         # The prompt alone says nothing of what stands in the images.
         text = "\n\n".join([*read, text])
-    return [*system, *history, _user_message(parts, text)]
+    before = [*system, *history]
+    check_length(sum(len(str(message["content"])) for message in before) + len(text), options.max_prompt_characters)
+    return [*before, _user_message(parts, text)]
 
 
 def _content_names(
@@ -91,9 +94,10 @@ def _content_names(
 class _Contents:
     """The text of a task's objects."""
 
-    def __init__(self, objects: Sequence[ObjectTag], data: Mapping[str, Any], images: Images) -> None:
+    def __init__(self, objects: Sequence[ObjectTag], data: Mapping[str, Any], images: Images, most: int) -> None:
         self._data = data
         self._images = images
+        self._most = most
         titles = [tag.title for tag in objects]
         self._headings = {tag: tag.title if titles.count(tag.title) == 1 and tag.title else tag.name for tag in objects}
 
@@ -101,15 +105,20 @@ class _Contents:
         """The text of one object, or of several under their headings.
 
         Raises:
-            TaskDataError: a field is missing, or there is no content at all.
+            TaskDataError: a field is missing, there is no content at all, or too much of it.
         """
         if len(objects) == 1:
             text = self._text(objects[0])
             if not text.strip():
                 raise TaskDataError(f"The task's {objects[0].value} is empty.")
             return text
-        texts = [(self._headings[tag], self._text(tag)) for tag in objects]
-        blocks = [f"{heading.strip().rstrip(': ')}:\n{text}" for heading, text in texts if text.strip()]
+        blocks: list[str] = []
+        length = 0
+        for tag in objects:
+            text = self._text(tag)
+            length += len(text)
+            check_length(length, self._most)
+            blocks += [f"{self._headings[tag].strip().rstrip(': ')}:\n{text}"] if text.strip() else []
         if not blocks:
             raise TaskDataError("All of the task's content is empty.")
         return "\n\n".join(blocks)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llm_interactive.errors import PromptError, TaskDataError
-from llm_interactive.labeling.fields import MissingField, as_text, field, fields_of
+from llm_interactive.labeling.fields import MissingField, as_text, field, fields_of, substituted
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}\n]{1,200})\}")
 _NAME = re.compile(r"[^\W\d][\w-]*(?:\.[\w-]+|\[\d+\])*")
@@ -26,12 +26,12 @@ def _is_placeholder(name: str, fields: Mapping[str, Any]) -> bool:
     return name in fields or _NAME.fullmatch(name) is not None
 
 
-def fill(template: str, fields: Mapping[str, Any]) -> str:
+def fill(template: str, fields: Mapping[str, Any], most: int) -> str:
     """`template` with its placeholders filled. `{{` gives one brace, and so does the `}}` that closes it.
 
     Raises:
         PromptError: a placeholder names no field; says which fields there are.
-        TaskDataError: a field is null.
+        TaskDataError: a field is null, or the text would have more than `most` characters.
     """
 
     opened = 0
@@ -56,4 +56,4 @@ def fill(template: str, fields: Mapping[str, Any]) -> str:
             raise TaskDataError(f'The task\'s field "{name}" is null.')
         return as_text(value)
 
-    return _BRACES.sub(replace, template)
+    return substituted(_BRACES, replace, template, most)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -137,3 +138,14 @@ def test_no_fields_are_called_none() -> None:
 
 def test_the_list_of_fields_stays_short_however_many_there_are() -> None:
     assert len(fields_of({f"{'x' * 500}{number}": 1 for number in range(500)})) < 1500
+
+
+def test_an_objects_value_that_would_grow_beyond_all_measure_is_given_up() -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(TaskDataError, match="more than 10,000,000 characters"):
+            object_value("$rows " * 3_000, {"rows": ["x" * 100_000]})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -476,3 +477,25 @@ def test_an_image_stays_a_part_when_turns_are_merged() -> None:
     messages: Any = [{"role": "system", "content": "S"}, {"role": "user", "content": [image]}]
     [turn] = alternating(messages)
     assert turn.get("content") == [{"type": "text", "text": "S"}, image]
+
+
+SHORT = replace(INTERNAL, max_prompt_characters=1_000)
+LONG = "x" * 600
+
+
+@pytest.mark.parametrize(
+    ("objects", "data", "prompt", "options", "guide"),
+    [
+        (TEXT, {"text": LONG}, LONG, SHORT, ""),
+        (TEXT, {"text": "T"}, "P", replace(SHORT, system_prompt=LONG), LONG),
+        (TEXT, {"text": LONG}, "{text} {text}", replace(SHORT, prompt_template=None), ""),
+        (HTML, {"html": f"<p>{LONG}{LONG}</p>"}, "P", SHORT, ""),
+        (DIALOGUE, {"dialogue": [{"role": "user", "content": LONG}] * 2}, "P", SHORT, ""),
+        ('<Text name="y" value="$text"/>' + TEXT, {"text": LONG}, "P", SHORT, ""),
+    ],
+)
+def test_a_prompt_that_is_longer_than_allowed_is_the_tasks_error(
+    spec: Parse, objects: str, data: dict[str, Any], prompt: str, options: ChatOptions, guide: str
+) -> None:
+    with pytest.raises(TaskDataError, match="more than 1,000 characters"):
+        sent(spec(objects), data, prompt, options, guide=guide)

@@ -289,8 +289,9 @@ def test_the_options_of_a_chat_are_the_settings() -> None:
         structured_output="off",
         image_mode="ocr",
         image_detail="low",
+        max_prompt_characters=5_000,
     )
-    expected = ChatOptions("gpt-4o", None, 2, 5, "{prompt}", "D", "S", False, "ocr", "low")
+    expected = ChatOptions("gpt-4o", None, 2, 5, "{prompt}", "D", "S", False, "ocr", "low", 5_000)
     assert settings.chat_options(ProjectParams()) == expected
 
 

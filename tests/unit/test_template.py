@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from functools import partial
 from typing import Any
 
 import pytest
 
 from llm_interactive.errors import PromptError, TaskDataError
-from llm_interactive.prompts.template import fill, placeholders
+from llm_interactive.prompts import template as templates
+from llm_interactive.prompts.template import placeholders
+
+fill = partial(templates.fill, most=1_000)
 
 
 @pytest.mark.parametrize(
@@ -105,3 +110,20 @@ def test_an_error_says_nothing_of_the_values() -> None:
     with pytest.raises(PromptError) as caught:
         fill("{other}", {"text": "a private matter"})
     assert "private" not in caught.value.message
+
+
+def test_a_text_that_would_grow_beyond_its_bound_is_not_made() -> None:
+    assert len(fill("{text}" * 10, {"text": "x" * 100})) == 1_000
+    with pytest.raises(TaskDataError, match=r"more than 1,000 characters\. .* raise MAX_PROMPT_CHARACTERS"):
+        fill("{text}" * 10 + "!", {"text": "x" * 100})
+
+
+def test_filling_a_template_is_given_up_before_memory_is_spent_on_it() -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(TaskDataError):
+            fill("{rows}" * 3_000, {"rows": ["x" * 100_000]})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000

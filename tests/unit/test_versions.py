@@ -62,6 +62,11 @@ def test_another_option_that_changes_replies_is_another_version(form: Make, chan
     assert version(found, options=replace(OPTIONS, **changed)) != version(found)
 
 
+def test_another_bound_of_prompts_is_no_other_version(form: Make) -> None:
+    found = form(AREAS)
+    assert version(found, options=ChatOptions(max_prompt_characters=5_000)) == version(found)
+
+
 def test_another_default_prompt_is_another_version_only_where_it_is_the_prompt(form: Make) -> None:
     found = form(AREAS)
     assert version(found, options=ChatOptions(default_prompt="D")) == version(found)
