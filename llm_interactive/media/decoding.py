@@ -54,10 +54,11 @@ class Decoder:
             DeadlineError: they are not there by `deadline`.
         """
         with self._room.taken(deadline, urgent=urgent):
+            if deadline.left <= 0:
+                raise DeadlineError(LATE)
             process = self._begun()
-            pictures: tuple[Picture, ...] | None = None
             try:
-                pictures = process.pictures(data, min(self._longest, seconds(deadline)))
+                return process.pictures(data, min(self._longest, seconds(deadline)))
             except (EOFError, OSError):
                 if self._closed:
                     raise DeadlineError(STOPPING) from None
@@ -69,7 +70,6 @@ class Decoder:
                 ) from None
             finally:
                 self._ended(process)
-            return pictures
 
     def close(self) -> None:
         """End the processes, at work or not; nothing is decoded any more."""

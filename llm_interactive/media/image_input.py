@@ -20,6 +20,7 @@ from llm_interactive.media.ocr import Reader
 from llm_interactive.media.proxies import Proxy
 from llm_interactive.media.source import MediaSource
 from llm_interactive.media.task_images import TaskImages
+from llm_interactive.media.waiting import LATE
 from llm_interactive.settings import Settings
 
 ImagePart = ChatCompletionContentPartImageParam
@@ -75,6 +76,8 @@ class ImageInput:
         """
         if self._closed:
             raise DeadlineError(STOPPING)
+        if deadline.left <= 0:
+            raise DeadlineError(LATE)
         if self.sends_images(model):
             parts = [self._parts(address, task_id, deadline, urgent=urgent) for address in addresses]
             return ImageContent(parts=tuple(chain.from_iterable(parts)))

@@ -102,6 +102,24 @@ def test_an_image_of_an_annotator_does_not_wait_for_those_of_a_batch(
         under_way.result()
 
 
+def test_one_image_of_another_project_does_not_wait_for_the_many_of_a_batch(
+    make_app: MakeApp, llm: FakeLLM, media: MediaServer
+) -> None:
+    app = make_app(media_hosts=media.place, image_mode="vision", default_prompt="What is it?")
+    for number in range(60):
+        media.serve(f"/{number}.png", partial(later, media, 0.3))
+    many = [task(n, data={"image": f"{media.url}/{n}.png"}) for n in range(60)]
+    one = [task(1, data={"image": f"{media.url}/small.png"})]
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(results, app.test_client(), batch(many, ONE))
+        while len(media.asked) < 8:
+            time.sleep(0.01)
+        [entry] = results(app.test_client(), batch(one, ONE, project="5.1700000000"))
+        assert "result" in entry
+        assert len(media.asked) < 30
+        assert all("result" in entry for entry in under_way.result())
+
+
 def test_sigterm_does_not_wait_for_a_decoder(llm: FakeLLM, media: MediaServer, tmp_path: Path) -> None:
     arrived = threading.Event()
 

@@ -107,6 +107,15 @@ def test_a_file_is_decoded_no_longer_than_somebody_waits(decoder: Decoder, start
     assert started[0].poll() is not None
 
 
+def test_no_process_is_ended_for_a_file_that_nobody_waits_for_any_more(
+    decoder: Decoder, started: list[Started]
+) -> None:
+    decoder.pictures(SMALL)
+    with pytest.raises(DeadlineError):
+        decoder.pictures(SMALL, Deadline.after(-1))
+    assert len(decoder.pictures(SMALL)) == len(started) == 1
+
+
 def test_annotators_do_not_wait_for_batches(decoder: Decoder, started: list[Started]) -> None:
     with ThreadPoolExecutor(2) as pool:
         busy_with_a_batch(decoder, pool, started)
