@@ -108,20 +108,16 @@ class CancelledError(DeadlineError):
 
 
 class LLMError(BackendError):
-    """The provider failed or refused. `request_id` is the provider's, for its support and our log."""
+    """The provider failed or refused."""
 
     status = 502
-
-    def __init__(self, message: str, *, request_id: str | None = None) -> None:
-        super().__init__(message)
-        self.request_id = request_id
 
 
 class TransientLLMError(LLMError):
     """Another try may succeed. `retry_after`: seconds the provider asked to wait, if it did."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None, request_id: str | None = None) -> None:
-        super().__init__(message, request_id=request_id)
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
         self.retry_after = retry_after
 
 

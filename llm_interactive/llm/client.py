@@ -78,8 +78,8 @@ class Reply:
 class UnusableReply(RejectedError):
     """What was paid for holds no text; `reply` tells what it cost."""
 
-    def __init__(self, message: str, reply: Reply, *, request_id: str | None = None) -> None:
-        super().__init__(message, request_id=request_id)
+    def __init__(self, message: str, reply: Reply) -> None:
+        super().__init__(message)
         self.reply = reply
 
 
@@ -191,7 +191,7 @@ class ChatClient:
         """The texts of a completion's choices, without the model's reasoning; `reply` is what was paid so far."""
         texts = [choice.text for choice in completion.choices if choice.text]
         if not texts:
-            raise UnusableReply(truncated(completion, self.provider), reply, request_id=completion.request_id)
+            raise UnusableReply(truncated(completion, self.provider), reply)
         log_cut(completion)
         return texts
 

@@ -125,7 +125,7 @@ def no_completion(provider: Provider, request_id: str | None = None) -> Transien
     """The error for an answer that is no chat completion: HTML with status 200, JSON of another shape."""
     text = f"{provider.name} answered with something that is not a chat completion. Check {provider.address}."
     log.warning("%s (request id %s)", text, request_id or "not given")
-    return TransientLLMError(text, request_id=request_id)
+    return TransientLLMError(text)
 
 
 def truncated(completion: Completion, provider: Provider) -> str:
@@ -185,38 +185,34 @@ def _answer_of(status: int, body: Any, response: httpx2.Response) -> _Answer:
 
 
 def _meaning(answer: _Answer, provider: Provider) -> LLMError:
-    status, said, name, request_id = answer.status, answer.said, provider.name, answer.request_id
+    status, said, name = answer.status, answer.said, provider.name
     if status == 402 or _NO_QUOTA.search(said):
-        return AccountError(f"{name}: the quota is used up ({status}). Check plan and billing.", request_id=request_id)
+        return AccountError(f"{name}: the quota is used up ({status}). Check plan and billing.")
     if status == 429 or (status not in (401, 403, 404, 413) and _RATE.search(said)):
         return _rate_limit(answer, provider)
     if status == 401 or (status == 400 and _BAD_KEY.search(said)):
-        return AccountError(f"{name} rejected the API key ({status}). Set OPENAI_API_KEY.", request_id=request_id)
+        return AccountError(f"{name} rejected the API key ({status}). Set OPENAI_API_KEY.")
     if status == 403:
-        return AccountError(f"{name} denies access (403). Check what OPENAI_API_KEY may use.", request_id=request_id)
+        return AccountError(f"{name} denies access (403). Check what OPENAI_API_KEY may use.")
     if status == 404 or (status == 400 and _NO_MODEL.search(said)):
         return AccountError(
-            f"{name} knows no such model or address ({status}). Check {provider.model} and {provider.address}.",
-            request_id=request_id,
+            f"{name} knows no such model or address ({status}). Check {provider.model} and {provider.address}."
         )
     if status in (408, 409) or status >= 500:
         return TransientLLMError(
-            f"{name} failed with status {status}. Try again in a moment.",
-            retry_after=_retry_after(answer.headers),
-            request_id=request_id,
+            f"{name} failed with status {status}. Try again in a moment.", retry_after=_retry_after(answer.headers)
         )
-    return RejectedError(_rejected(answer, provider), request_id=request_id)
+    return RejectedError(_rejected(answer, provider))
 
 
 def _rate_limit(answer: _Answer, provider: Provider) -> LLMError:
     """What belongs to the request is rejected, what lasts ends the batch, and the rest is a matter of pace."""
-    status, request_id = answer.status, answer.request_id
+    status = answer.status
     asked = _LARGER_THAN_LIMIT.search(answer.message)
     if "request too large" in answer.message.lower() or (asked and int(asked[2]) > int(asked[1])):
         return RejectedError(
             f"The request is larger than {provider.name}'s rate limit ever allows ({status}). Shorten prompt and task, "
-            f"or choose another {provider.model}.",
-            request_id=request_id,
+            f"or choose another {provider.model}."
         )
     wait = _retry_after(answer.headers)
     if (wait or 0) > LONGEST_WAIT or _FOR_THE_DAY.search(answer.said):
@@ -224,13 +220,10 @@ def _rate_limit(answer: _Answer, provider: Provider) -> LLMError:
             "tomorrow" if wait is None else f"after {datetime.now(UTC) + timedelta(seconds=wait):%Y-%m-%d %H:%M} UTC"
         )
         return AccountError(
-            f"{provider.name}'s limit for a longer time is used up ({status}). Try again {until}, or check the plan.",
-            request_id=request_id,
+            f"{provider.name}'s limit for a longer time is used up ({status}). Try again {until}, or check the plan."
         )
     return RateLimitError(
-        f"{provider.name} limits the rate of requests ({status}). Try again in a moment.",
-        retry_after=wait,
-        request_id=request_id,
+        f"{provider.name} limits the rate of requests ({status}). Try again in a moment.", retry_after=wait
     )
 
 
@@ -243,7 +236,7 @@ def _no_images(answer: _Answer, provider: Provider) -> NoImagesError | None:
     ):
         return None
     text = f"The model takes no images ({answer.status}). Choose another {provider.model} or IMAGE_MODE=ocr."
-    return NoImagesError(text, request_id=answer.request_id)
+    return NoImagesError(text)
 
 
 def _rejected(answer: _Answer, provider: Provider) -> str:

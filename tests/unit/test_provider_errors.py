@@ -156,11 +156,6 @@ def test_the_word_context_alone_is_no_sign_of_too_long_a_prompt() -> None:
     assert "too long" not in refused.message
 
 
-def test_the_providers_id_of_the_request_is_kept_for_the_log() -> None:
-    exception = answered(400, error("No"), {"x-request-id": "req-1"})
-    assert translate(exception, OPENAI).request_id == "req-1"
-
-
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
     ("headers", "seconds"),
