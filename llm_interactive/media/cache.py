@@ -38,11 +38,13 @@ class Cache(Generic[Key, Value]):
         self._clock = clock
         self._lock = threading.Lock()  # guards what follows; nothing is made under it
         self._kept: OrderedDict[Key, tuple[Value, int, float]] = OrderedDict()
-        self._making: dict[Key, Future[Value]] = {}
+        self._making: dict[tuple[Key, bool], Future[Value]] = {}
         self.bytes = 0
 
-    def get(self, key: Key, make: Callable[[], Value], deadline: Deadline = NEVER) -> Value:
+    def get(self, key: Key, make: Callable[[], Value], deadline: Deadline = NEVER, *, urgent: bool = False) -> Value:
         """The value of `key`: the one that is kept or being made, else what `make` returns.
+
+        Whose wish is `urgent` waits for nobody to make it whose wish is not: those may have to wait themselves.
 
         Raises:
             DeadlineError: another thread is still making it at `deadline`.
@@ -54,11 +56,11 @@ class Cache(Generic[Key, Value]):
                 if key in self._kept:
                     self._kept.move_to_end(key)
                     return self._kept[key][0]
-                making = self._making.get(key)
+                making = self._making.get((key, urgent))
                 if making is None:
-                    mine = self._making[key] = Future()
+                    mine = self._making[key, urgent] = Future()
             if making is None:
-                return self._made(key, make, mine)
+                return self._made(key, make, mine, urgent=urgent)
             wait([making], seconds(deadline))
             if not making.done():
                 raise DeadlineError(LATE)
@@ -66,14 +68,14 @@ class Cache(Generic[Key, Value]):
                 return making.result()
             # The other thread's time ran out, and there is time left here.
 
-    def _made(self, key: Key, make: Callable[[], Value], future: Future[Value]) -> Value:
+    def _made(self, key: Key, make: Callable[[], Value], future: Future[Value], *, urgent: bool) -> Value:
         try:
             future.set_result(make())
         except BaseException as error:
             future.set_exception(error)
         with self._lock:
-            del self._making[key]
-            if not future.exception():
+            del self._making[key, urgent]
+            if not future.exception() and key not in self._kept:
                 self._keep(key, future.result())
         return future.result()
 

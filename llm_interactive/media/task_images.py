@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable
+from functools import partial
 
 from llm_interactive.deadline import NEVER, Deadline
 from llm_interactive.media.cache import Cache
@@ -47,7 +48,7 @@ class TaskImages:
             data = self._source.fetch(address, task_id, deadline)
             return self._decoder.pictures(data, deadline, urgent=urgent)
 
-        return self._pictures.get(self._source.cache_key(address, task_id), made, deadline)
+        return self._pictures.get(self._source.cache_key(address, task_id), made, deadline, urgent=urgent)
 
     def text(
         self, address: str, task_id: str | None = None, deadline: Deadline = NEVER, *, urgent: bool = False
@@ -62,6 +63,7 @@ class TaskImages:
 
         def read(picture: Picture) -> str:
             key = hashlib.sha256(picture.data).digest()
-            return self._texts.get(key, lambda: self._reader.text(picture, deadline, urgent=urgent), deadline)
+            made = partial(self._reader.text, picture, deadline, urgent=urgent)
+            return self._texts.get(key, made, deadline, urgent=urgent)
 
         return "\n\n".join(filter(None, map(read, self.pictures(address, task_id, deadline, urgent=urgent))))

@@ -92,6 +92,18 @@ def test_a_failure_is_not_kept(cache: Cache[str, str], made: Made) -> None:
     assert cache.get("a", made("a")) == "xxxx"
 
 
+def test_who_is_urgent_does_not_wait_for_others_and_what_both_made_is_kept_once(
+    cache: Cache[str, str], made: Made
+) -> None:
+    def slow() -> str:
+        assert cache.get("a", made("a"), urgent=True) == "xxxx"
+        return "yyyy"
+
+    assert cache.get("a", slow) == "yyyy"
+    assert cache.get("a", made("a")) == "xxxx"
+    assert cache.bytes == 4
+
+
 def together(cache: Cache[str, str], make: Callable[[], str], threads: int = 4) -> list[str | Exception]:
     """What `threads` get that want the same value while the first of them is making it."""
     started, go_on = threading.Event(), threading.Event()

@@ -22,6 +22,7 @@ from llm_interactive.media.source import MediaSource
 from llm_interactive.media.task_images import TaskImages
 from tests.media_server import Answer, MediaServer, Resolver
 from tests.receipts import PHARMACY, as_file, receipt, text_of
+from tests.unit.test_decoding import SLOW
 
 
 class CountingReader(Reader):
@@ -142,3 +143,18 @@ def test_a_host_that_hangs_is_waited_for_until_the_deadline(images: TaskImages, 
     with pytest.raises(DeadlineError, match="not ready in time"):
         images.text(f"{server.url}/slow.png", deadline=Deadline.after(0.3))
     assert time.monotonic() - began < 2
+
+
+def test_an_annotator_does_not_wait_for_a_batch_that_has_to_wait_with_the_same_picture(
+    images: TaskImages, server: MediaServer, decoder: Decoder
+) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        busy = [pool.submit(decoder.pictures, SLOW) for _ in range(2)]
+        while len(decoder._busy) < 2:
+            time.sleep(0.01)
+        waiting = pool.submit(images.pictures, f"{server.url}/a.png")
+        while not server.asked:
+            time.sleep(0.01)
+        assert len(images.pictures(f"{server.url}/a.png", deadline=Deadline.after(5), urgent=True)) == 1
+        assert not any(other.done() for other in [*busy, waiting])
+        decoder.close()
