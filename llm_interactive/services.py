@@ -9,6 +9,7 @@ from llm_interactive.llm.client import ChatClient
 from llm_interactive.llm.dispatcher import Dispatcher
 from llm_interactive.llm.prices import Prices
 from llm_interactive.media.image_input import ImageInput
+from llm_interactive.predict.label_studio_facts import LabelStudioFacts
 from llm_interactive.predict.replies import Replies
 from llm_interactive.predict.running_batches import RunningBatches
 from llm_interactive.settings import Settings
@@ -29,6 +30,7 @@ class Services:
     usage: Usage
     prices: Prices
     running: RunningBatches
+    facts: LabelStudioFacts
     replies: Replies
     images: ImageInput
 
@@ -51,6 +53,7 @@ class Services:
             store.usage,
             Prices(settings),
             running,
+            LabelStudioFacts(settings, store.projects),
             replies,
             images,
         )

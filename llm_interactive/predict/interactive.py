@@ -102,7 +102,7 @@ class Interactive:
         last = self._last_answer(form)
         key = self._project.answered_key(id_of(self._task), form)
         given = {key: (prompt, written_in(regions, form.texts))}
-        used = {form.name: prompt} if typed and prompt != self._project.stored.prompt(form.name) else {}
+        used = {form.name: prompt} if typed and prompt != self._project.stored.used(form.name) else {}
         self._services.store.save_answered(self._project.id, given, {key: last} if last else {}, used)
         return suggestions(new_only(regions, self._project.id, self._task), form)
 

@@ -9,11 +9,13 @@ from typing import Any
 from llm_interactive.errors import PromptError
 from llm_interactive.predict.batch import BatchRun
 from llm_interactive.predict.interactive import Interactive
+from llm_interactive.predict.manual_edits import holds_error
 from llm_interactive.predict.prepare import Task
 from llm_interactive.predict.project import Project
 from llm_interactive.prompts.current import prompt_in
 from llm_interactive.services import Services
 from llm_interactive.settings import ProjectParams
+from llm_interactive.text import storable
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,7 @@ class Predictor:
         if params != project.stored.params:
             self._services.store.save_params(self._id, params)
             project = self._project = project.with_params(params, self._services.settings)
+        self._services.store.projects.tell(self._id, config=storable(self._config))
         self._services.settings.require_access()
         self._services.store.save_version(self._id, project.version)
         log.info("Project %s: %s", self._id, project.summary)
@@ -96,14 +99,35 @@ class Predictor:
         if self._run:
             self._run.answer_now()
 
+    def tell(self, facts: Mapping[str, Any]) -> None:
+        """Keep what a webhook event says of the project, by the names of Label Studio's API."""
+        title = facts.get("title")
+        tasks, labelled = (facts.get(name) for name in ("task_number", "num_tasks_with_annotations"))
+        self._services.store.projects.tell(
+            self._id,
+            title=storable(title) if isinstance(title, str) else None,
+            config=storable(self._config),
+            tasks=tasks if isinstance(tasks, int) else None,
+            labelled=labelled if isinstance(labelled, int) else None,
+        )
+
     def learn(self, event: str, annotation: Any) -> None:
-        """Make the prompts of a submitted or updated annotation the project's current ones."""
+        """Make the prompts of a submitted or updated annotation the project's, and note whether it holds an error.
+
+        Raises:
+            LabelingConfigError: as `project`.
+        """
         if event not in ("ANNOTATION_CREATED", "ANNOTATION_UPDATED") or not isinstance(annotation, Mapping):
             return
         result = annotation.get("result")
-        if not isinstance(result, list) or annotation.get("was_cancelled"):
+        if not isinstance(result, list):
+            return
+        self._services.store.projects.tell_annotation(
+            self._id, str(annotation.get("id")), str(annotation.get("task", "")), holds_error=holds_error(result)
+        )
+        if annotation.get("was_cancelled"):
             return
         found = {form.name: prompt_in(result, form.spec.prompt) for form in self.project.forms}
         stored = self.project.stored
-        used = {name: prompt for name, prompt in found.items() if prompt and prompt != stored.prompt(name)}
+        used = {name: prompt for name, prompt in found.items() if prompt and prompt != stored.used(name)}
         self._services.store.save_prompts(self._id, used)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
 from llm_interactive.llm.client import Reply
 from llm_interactive.store.database import Database, Rows
+from llm_interactive.store.projects import Projects
 from llm_interactive.store.runs import Runs
 from llm_interactive.store.tables import (
     LEASE_SECONDS,
@@ -20,6 +21,7 @@ from llm_interactive.store.tables import (
     calls,
     cancelled,
     leases,
+    pins,
     projects,
     prompts,
     replies,
@@ -41,7 +43,12 @@ _VERSIONS_SHOWN = 100
 _project: sa.BindParameter[str] = sa.bindparam("project")
 _wanted: sa.BindParameter[list[str]] = sa.bindparam("wanted", expanding=True)
 _newest = sa.select(sa.func.max(prompts.c.id)).where(prompts.c.project == _project).group_by(prompts.c.field)
-_prompts = sa.select(prompts.c.field, prompts.c.text).where(prompts.c.id.in_(_newest))
+_prompts = sa.union_all(
+    sa.select(prompts.c.field, prompts.c.text, sa.literal(0).label("pinned")).where(prompts.c.id.in_(_newest)),
+    sa.select(pins.c.field, pins.c.text, sa.literal(1)).where(pins.c.project == _project, pins.c.text != ""),
+)
+_earlier = sa.select(prompts.c.field, prompts.c.text, prompts.c.created_at).order_by(prompts.c.id.desc()).limit(20)
+_earlier_prompts = _earlier.where(prompts.c.project == _project, prompts.c.text != "")
 _params = sa.select(projects.c.params).where(projects.c.project == _project)
 _all_versions = sa.select(versions.c.version).order_by(versions.c.created_at.desc()).limit(_VERSIONS_SHOWN)
 _versions = _all_versions.where(versions.c.project == _project)
@@ -63,17 +70,23 @@ class Answered:
 
 @dataclass(frozen=True)
 class StoredProject:
-    """A project's current `prompts` by the prompt field's name, and its choices in Label Studio's connection form.
+    """A project's `prompts` that were used last and those `pinned`, by the prompt field's name.
 
-    The prompt of the field "" is that of every field without one of its own.
+    The prompt of the field "" is that of every field without one of its own; an empty text is none. `params` are its
+    choices in Label Studio's connection form.
     """
 
     prompts: Mapping[str, str]
     params: Mapping[str, Any]
+    pinned: Mapping[str, str] = field(default_factory=dict)
 
     def prompt(self, field: str) -> str | None:
-        """The current prompt of a field, None before the first one."""
-        return self.prompts.get(field) or self.prompts.get("")
+        """The current prompt of a field, None before the first one: the pinned one, else what was used last."""
+        return self.pinned.get(field) or self.used(field)
+
+    def used(self, field: str) -> str | None:
+        """The prompt that an annotator submitted or used last."""
+        return (self.prompts[field] if field in self.prompts else self.prompts.get("")) or None
 
 
 def fingerprint(text: str) -> str:
@@ -95,10 +108,12 @@ class Store:
         """
         self._reply_seconds = reply_ttl * 3600
         self._last_prompts: dict[str, dict[str, str]] = {}
+        self._last_pinned: dict[str, dict[str, str]] = {}
         self._unwritten: dict[str, Reply] = {}
         self.database = Database(url, MIGRATIONS, self._sweep)
         self.usage = Usage(self.database)
         self.runs = Runs(self.database)
+        self.projects = Projects(self.database)
 
     @property
     def failure(self) -> str | None:
@@ -107,14 +122,16 @@ class Store:
 
     def project(self, project: str) -> StoredProject:
         """What is known of the project."""
-        found = {row.field: row.text for row in self.database.rows(_prompts, project=project)}
+        rows = self.database.rows(_prompts, project=project)
+        found, pinned = ({row.field: row.text for row in rows if row.pinned == kind} for kind in (0, 1))
         params = self.database.value(_params, project=project) or {}
         if self.failure:
             # Not asking by another prompt, and paying for it, only because the database is away.
             found = self._last_prompts.get(project, found)
-        elif found:
-            self._last_prompts[project] = found
-        return StoredProject(found, params)
+            pinned = self._last_pinned.get(project, pinned)
+        elif rows:
+            self._last_prompts[project], self._last_pinned[project] = found, pinned
+        return StoredProject(found, params, pinned)
 
     def save_params(self, project: str, params: Mapping[str, Any]) -> None:
         """Keep what the project chose for itself in Label Studio's connection form."""
@@ -188,6 +205,21 @@ class Store:
     def save_prompts(self, project: str, texts: Mapping[str, str]) -> None:
         """Make `texts` the project's current prompts, by the prompt field's name."""
         self.database.write({prompts: self._prompt_rows(project, texts)})
+
+    def pin(self, project: str, field: str, text: str) -> None:
+        """Make `text` a field's prompt whatever annotators type; an empty one pins none."""
+        self._last_pinned.setdefault(project, {})[field] = text
+        row = {"project": project, "field": field, "text": text, "created_at": time.time()}
+        self.database.write({pins: [row]})
+
+    def reset(self, project: str, field: str) -> None:
+        """Forget a field's prompt, the pinned and the used one: DEFAULT_PROMPT holds until the next one is used."""
+        self.pin(project, field, "")
+        self.save_prompts(project, {field: ""})
+
+    def earlier_prompts(self, project: str) -> list[tuple[str, str, float]]:
+        """The last prompts that a project has had, newest first: field, text, and the time since when."""
+        return [(row.field, row.text, row.created_at) for row in self.database.rows(_earlier_prompts, project=project)]
 
     def _prompt_rows(self, project: str, texts: Mapping[str, str]) -> list[dict[str, Any]]:
         if texts:

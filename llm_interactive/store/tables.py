@@ -139,6 +139,38 @@ cancelled = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False),
 )
 
+# The prompts that hold whatever annotators type; an empty text pins none.
+pins = sa.Table(
+    "pins",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("field", sa.Text, primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+# What Label Studio told of a project; see projects.Facts.
+facts = sa.Table(
+    "facts",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("title", sa.Text),
+    sa.Column("config", sa.Text),
+    sa.Column("tasks", sa.Integer),
+    sa.Column("labelled", sa.Integer),
+)
+
+# Annotations that hold an error as a response, or did until somebody mended it.
+error_texts = sa.Table(
+    "error_texts",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("annotation", sa.Text, primary_key=True),
+    sa.Column("task", sa.Text, nullable=False),
+    sa.Column("held", sa.Boolean, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
 MIGRATIONS: Migrations = (
     # 1: release 0.2.0, which had no versions, and what came before it.
     (prompts, prompts.c.field, projects, versions, replies, answered, leases),
@@ -146,5 +178,7 @@ MIGRATIONS: Migrations = (
     (calls, totals),
     # 3: what batches came to.
     (runs, cancelled),
+    # 4: pinned prompts, and what Label Studio told of projects.
+    (pins, facts, error_texts),
 )
 """What version 1, 2, … of the schema added; only ever appended to."""

@@ -96,7 +96,9 @@ def webhook() -> tuple[Response, int]:
         project = body.project
         try:
             config = str(project.get("label_config") or "")
-            _predictor(_project_of_webhook(project), config).learn(body.action, body.annotation)
+            predictor = _predictor(_project_of_webhook(project), config)
+            predictor.tell(project)
+            predictor.learn(body.action, body.annotation)
         except BackendError as error:
             # The annotator's Submit must not fail for it.
             log.info("Webhook %.40r: %s", body.action, error.message)
