@@ -10,6 +10,7 @@ from llm_interactive import __version__
 from llm_interactive.cli.compare import compare
 from llm_interactive.cli.evaluate import evaluate
 from llm_interactive.cli.export import export
+from llm_interactive.cli.prompts import prompts
 from llm_interactive.cli.serve import serve
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app.command()(serve)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(export)
+app.add_typer(prompts, name="prompts")
 
 
 def _show_version(wanted: bool) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from typer.testing import CliRunner, Result
 
+from llm_interactive.cli.app import app as command
 from testing.llm import FakeLLM
 from tests.server.bodies import (
     TEXT,
@@ -20,6 +23,7 @@ from tests.server.bodies import (
     texts,
     texts_region,
     typed,
+    version,
 )
 from tests.server.conftest import MakeApp
 
@@ -183,3 +187,96 @@ def test_the_default_prompt_may_stand_in_a_file(
     results(app.test_client(), batch([task(1)]))
     expected = {"0": "Judge text 1.", "1": "Source Text: text 1\n\nTask Directive: Judge {text}."}
     assert llm.calls[0].prompt == expected[internal]
+
+
+def prompts(folder: Path, *arguments: str) -> Result:
+    """The outcome of `llm-interactive prompts` over the database in `folder`."""
+    return CliRunner().invoke(command, ["prompts", *arguments], env={"MODEL_DIR": str(folder)})
+
+
+def sent(client: FlaskClient, llm: FakeLLM, number: int) -> str:
+    """The prompt that a batch of one new task is asked with."""
+    results(client, batch([task(number)]))
+    return llm.calls[-1].prompt.partition("Task Directive: ")[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the app of `client` has its database."""
+    return tmp_path / "data"
+
+
+def test_a_pinned_prompt_is_the_batch_prompt_whatever_annotators_type(
+    client: FlaskClient, llm: FakeLLM, folder: Path
+) -> None:
+    client.post("/webhook", json=submitted("the team's"))
+    assert prompts(folder, "pin", "--project", "4").exit_code == 0
+    pinned = version(client)
+    press(client, typed("a trial"))
+    client.post("/webhook", json=submitted("another trial"))
+    assert sent(client, llm, 1) == "the team's"
+    assert version(client) == pinned
+
+
+def test_an_annotator_is_still_answered_by_the_prompt_just_typed(
+    client: FlaskClient, llm: FakeLLM, folder: Path
+) -> None:
+    client.post("/webhook", json=submitted("the team's"))
+    prompts(folder, "pin", "--project", "4")
+    press(client, typed("a trial"))
+    assert llm.calls[0].prompt.endswith("Task Directive: a trial")
+
+
+def test_after_unpinning_the_prompt_used_last_holds(client: FlaskClient, llm: FakeLLM, folder: Path) -> None:
+    client.post("/webhook", json=submitted("the team's"))
+    prompts(folder, "pin", "--project", "4", "--text", "the lead's")
+    assert sent(client, llm, 1) == "the lead's"
+    prompts(folder, "unpin", "--project", "4")
+    assert sent(client, llm, 2) == "the team's"
+
+
+def test_after_a_reset_the_default_prompt_holds_until_the_next_is_used(
+    make_app: MakeApp, llm: FakeLLM, folder: Path
+) -> None:
+    client = make_app(default_prompt="the default").test_client()
+    client.post("/webhook", json=submitted("nonsense"))
+    prompts(folder, "pin", "--project", "4")
+    prompts(folder, "reset", "--project", "4")
+    assert sent(client, llm, 1) == "the default"
+    press(client, typed("the next"))
+    assert sent(client, llm, 2) == "the next"
+
+
+def test_a_project_that_has_no_prompt_yet_can_be_given_one(client: FlaskClient, llm: FakeLLM, folder: Path) -> None:
+    version(client)
+    assert prompts(folder, "pin", "--project", "4", "--text", "the lead's").exit_code == 0
+    assert sent(client, llm, 1) == "the lead's"
+
+
+def test_prompts_are_listed_and_shown_with_those_before(client: FlaskClient, folder: Path) -> None:
+    for text in ("first", "second"):
+        client.post("/webhook", json=submitted(text))
+    [row] = json.loads(prompts(folder, "list", "--json").stdout)
+    assert (row["project"], row["field"], row["prompt"], row["pinned"]) == ("4", "prompt", "second", False)
+    shown = json.loads(prompts(folder, "show", "--project", "4", "--json").stdout)
+    assert [entry["prompt"] for entry in shown["earlier"]] == ["second", "first"]
+    assert "used last:\n  second\n" in prompts(folder, "show", "--project", "4").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["pin", "--project", "7", "--text", "x"], "has not heard of a project 7"),
+        (["pin", "--project", "4"], "no prompt to pin"),
+        (["pin", "--project", "4", "--text", " "], "no prompt to pin"),
+        (["pin", "--project", "4", "--field", "other", "--text", "x"], "prompt fields: prompt"),
+    ],
+    ids=["project", "none", "blank", "field"],
+)
+def test_what_cannot_be_pinned_is_refused_with_the_reason(
+    client: FlaskClient, folder: Path, arguments: list[str], said: str
+) -> None:
+    version(client)
+    refused = prompts(folder, *arguments)
+    assert refused.exit_code == 2
+    assert said in refused.stderr
