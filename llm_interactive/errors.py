@@ -26,6 +26,9 @@ from __future__ import annotations
 UNEXPECTED = "The ML backend failed unexpectedly. Its log holds the cause."
 """What is said of a failure that nobody thought of."""
 
+STOPPING = "The ML backend is stopping. Try again in a moment."
+"""What is said of work that is dropped as the server ends."""
+
 
 WARNING = "⚠ "
 """What a failure begins with that is shown in a response field, the only place where an annotator sees one."""

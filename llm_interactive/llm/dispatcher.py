@@ -20,6 +20,7 @@ from functools import partial
 
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import (
+    STOPPING,
     UNEXPECTED,
     AccountError,
     BackendError,
@@ -82,7 +83,7 @@ class Dispatcher:
                 futures.append(call.future)
                 if key is not None:
                     self._running[key] = call.future
-            refused = _stopped() if self._closed else queue.broken
+            refused = DeadlineError(STOPPING) if self._closed else queue.broken
             if refused is None:
                 self._turns.add(calls, queue)
                 if queue.urgent:
@@ -102,7 +103,7 @@ class Dispatcher:
             self._paused.clear()
             self._changed.notify_all()
         for call in waiting:
-            self._finish(call, _stopped())
+            self._finish(call, DeadlineError(STOPPING))
 
     def join(self, seconds: float) -> None:
         """After `close`, wait for the calls that are being made, at most `seconds`."""
@@ -212,7 +213,7 @@ class Dispatcher:
             return
         with self._changed:
             if self._closed:
-                self._finish(call, _stopped())
+                self._finish(call, DeadlineError(STOPPING))
                 return
             if paced:
                 self._turns.put_back(call)
@@ -238,7 +239,3 @@ class Dispatcher:
             call.future.set_exception(outcome)
         else:
             call.future.set_result(outcome)
-
-
-def _stopped() -> BackendError:
-    return DeadlineError("The backend is stopping. Ask again in a moment.")

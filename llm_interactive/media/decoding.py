@@ -16,12 +16,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from llm_interactive.deadline import NEVER, Deadline
-from llm_interactive.errors import BackendError, DeadlineError, SetupError, TaskDataError
+from llm_interactive.errors import STOPPING, BackendError, DeadlineError, SetupError, TaskDataError
 from llm_interactive.media.images import Picture, normalise
 from llm_interactive.media.waiting import LATE, Room, seconds
-
-STOPPING = "The ML backend is stopping. Try again in a moment."
-"""What is said of files that it does not decode any more."""
 
 _SECONDS = 20
 _MEMORY = 1536 * 1024 * 1024

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from openai.types.chat import ChatCompletionContentPartImageParam
 
 from llm_interactive.deadline import NEVER, Deadline
-from llm_interactive.errors import DeadlineError, TaskDataError
+from llm_interactive.errors import STOPPING, DeadlineError, TaskDataError
 from llm_interactive.media.addresses import is_public_https
 from llm_interactive.media.background import Background, Job
-from llm_interactive.media.decoding import STOPPING, Decoder
+from llm_interactive.media.decoding import Decoder
 from llm_interactive.media.ocr import Reader
 from llm_interactive.media.proxies import Proxy
 from llm_interactive.media.source import MediaSource
