@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import unicodedata
@@ -15,6 +16,7 @@ from llm_interactive.labeling.fields import object_value
 from llm_interactive.labeling.pages import readable
 from llm_interactive.labeling.tags import ControlTag, Label, Region
 from llm_interactive.outputs.base import Checked, Data, Schema, region
+from llm_interactive.outputs.places import plain
 from llm_interactive.outputs.scalars import stored_values
 
 JOINT = " / "
@@ -251,8 +253,9 @@ def labels_of(control: ControlTag, data: Data) -> tuple[Label, ...]:
 
 
 def fold(text: str) -> str:
-    """`text` for comparing: without case, quotes around it, and the ways to write a blank and a path's separator."""
-    text = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    """`text` for comparing: without case, quotes around it, and the ways to write quotes, dashes, blanks."""
+    text = html.unescape(text) if "&" in text else text
+    text = plain(text if text.isascii() else unicodedata.normalize("NFKC", text))
     return _GAP.sub(lambda gap: "/" if gap[0].strip(" \t\r\n-_") else " ", text.casefold().strip(_QUOTES))
 
 

@@ -148,7 +148,8 @@ class Form:
     def _constant(self) -> tuple[Schema, str] | None:
         if self.is_plain or any(output.depends_on_task for output in self.outputs):
             return None
-        return object_schema(self._ordered, {}), guide(self._ordered, {})
+        said = guide(self._ordered, {})  # first, as it is bounded
+        return object_schema(self._ordered, {}), said
 
 
 def _meaning(tag: ControlTag) -> list[Any]:

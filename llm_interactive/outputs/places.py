@@ -152,6 +152,11 @@ class _Search:
             yield from _unseen(_occurrences(self._folded, folded, whole=False), seen)
 
 
+def plain(text: str) -> str:
+    """`text` with one character for all quotes, dashes of a kind, and nothing of no width."""
+    return text.translate(_FOLDED)
+
+
 def _unseen(places: Iterator[Place], seen: set[Place]) -> Iterator[Place]:
     for place in places:
         if place not in seen:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,15 +11,13 @@ from pydantic_core import from_json
 
 from llm_interactive.outputs.base import Data, Output
 from llm_interactive.outputs.choices import Choices, fold
+from llm_interactive.outputs.json_objects import objects_in
 from llm_interactive.outputs.plain_text import match
 from llm_interactive.outputs.schema import visible
 from llm_interactive.outputs.textarea import TextArea
 
-_DECODER = json.JSONDecoder(strict=False)
-_SPACE = re.compile(r"\s*")
 _CUT = "the answer was too long and was cut off"
 _NOT_JSON = "the answer is not a JSON object with the keys that were asked for"
-_MAX_OBJECTS = 20
 _MAX_DEPTH = 3
 
 
@@ -40,8 +37,8 @@ def read(reply: str, outputs: Sequence[Output], data: Data, *, cut: bool = False
     """The values in `reply`, whatever it is; a `cut` one (finish_reason "length") gives its whole fields, and of the
     response what there is.
 
-    Looked for is the first JSON object with a known key, whatever stands around it. Without one, the reply is the text
-    of the first TextArea, and labels are taken from it where it clearly names them.
+    Looked for is the JSON object with the most known keys, whatever stands around it. Without one, the reply is the
+    text of the first TextArea, and labels are taken from it where it clearly names them.
     """
     text = reply.strip()
     fields = _fields(text, outputs)
@@ -110,16 +107,15 @@ def _fields(text: str, outputs: Sequence[Output]) -> dict[str, Any] | None:
     keys = {name: name for name in names}
     for key in (str.casefold, _folded):
         keys |= {key(name): name for name in reversed(names) if key(name) not in keys}
-    for found in _objects(text):
-        if fields := _known(found, keys):
-            return fields
-    return None
+    return max((_known(found, keys) for found in objects_in(text)), key=len, default=None) or None
 
 
 def _known(value: Any, keys: Mapping[str, str], depth: int = 0) -> dict[str, Any]:
     """The fields that `value` has, or else an object within it: some models wrap their answer."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        value = next(objects_in(value), None)
     if not isinstance(value, dict) or depth > _MAX_DEPTH:
         return {}
     fields: dict[str, Any] = {}
@@ -132,45 +128,3 @@ def _known(value: Any, keys: Mapping[str, str], depth: int = 0) -> dict[str, Any
 
 def _folded(name: str) -> str:
     return re.sub(r"[-_\s]+", "", name).casefold()
-
-
-def _objects(text: str) -> Iterator[dict[str, Any]]:
-    """The JSON objects in `text` from left to right; of one that breaks off, the fields that are whole."""
-    start = text.find("{")
-    for _ in range(_MAX_OBJECTS):
-        if start < 0:
-            return
-        end = start + 1
-        try:
-            found, end = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            found = _whole_fields(text, end)
-        yield found
-        start = text.find("{", end)
-
-
-def _whole_fields(text: str, place: int) -> dict[str, Any]:
-    """The fields from `place` on, up to the first that breaks off; a number counts only where something follows it."""
-    fields: dict[str, Any] = {}
-    try:
-        while True:
-            key, place = _DECODER.raw_decode(text, _blank(text, place))
-            place = _blank(text, place)
-            if not isinstance(key, str) or text[place] != ":":
-                return fields
-            value, place = _DECODER.raw_decode(text, _blank(text, place + 1))
-            ends = place == len(text) and not isinstance(value, int | float)
-            place = _blank(text, place)
-            if not ends and text[place] not in ",}":
-                return fields
-            fields[key] = value
-            if ends or text[place] == "}":
-                return fields
-            place += 1
-    except (ValueError, RecursionError, IndexError):
-        return fields
-
-
-def _blank(text: str, place: int) -> int:
-    blank = _SPACE.match(text, place)
-    return blank.end() if blank else place

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from llm_interactive.errors import LabelingConfigError
 from llm_interactive.labeling.tags import Condition, ControlTag, Label
 from llm_interactive.outputs.base import Data, Output, Schema
 from llm_interactive.outputs.choices import JOINT
@@ -14,6 +15,8 @@ from llm_interactive.outputs.choices import JOINT
 # What the strictest servers take in all (Azure's page of December 2025; llama.cpp's time grows with it as well).
 MAX_ENUM_VALUES = 500
 MAX_ENUM_CHARACTERS = 15_000
+
+_MAX_GUIDE = 1_000_000
 
 _ORDER = {
     "TextArea": 0,
@@ -45,11 +48,19 @@ def guide(outputs: Sequence[Output], data: Data) -> str:
 
     Raises:
         TaskDataError: labels or items that the task should bring are missing.
+        LabelingConfigError: there is more to say than any model reads.
     """
-    lines = [
-        f"{_quoted(output.control.name)}{_title(output.control)}: {output.guide(data)}{_only_if(output.control)}"
-        for output in ordered(outputs)
-    ]
+    lines: list[str] = []
+    length = 0
+    for output in ordered(outputs):
+        control = output.control
+        lines.append(f"{_quoted(control.name)}{_title(control)}: {output.guide(data)}{_only_if(control)}")
+        length += len(lines[-1])
+        if length > _MAX_GUIDE:
+            raise LabelingConfigError(
+                f"The labeling config has too many labels: describing them to the model takes over {_MAX_GUIDE:,} "
+                "characters."
+            )
     start = "Answer with exactly one JSON object on a single line, without any other text. Its keys, in this order:"
     return "\n".join([start, *lines, "Where there is no answer, give null, or [] for a list."])
 
@@ -138,9 +149,12 @@ def _limited(properties: dict[str, Schema]) -> dict[str, Schema]:
     enums = [
         (len(schema["enum"]), sum(len(str(value)) for value in schema["enum"]), schema) for schema in _enums(properties)
     ]
-    enums.sort(key=lambda enum: enum[:2])
-    while sum(enum[0] for enum in enums) > MAX_ENUM_VALUES or sum(enum[1] for enum in enums) > MAX_ENUM_CHARACTERS:
-        del enums.pop()[2]["enum"]
+    values, characters = sum(enum[0] for enum in enums), sum(enum[1] for enum in enums)
+    for count, length, schema in sorted(enums, key=lambda enum: enum[:2], reverse=True):
+        if values <= MAX_ENUM_VALUES and characters <= MAX_ENUM_CHARACTERS:
+            break
+        del schema["enum"]
+        values, characters = values - count, characters - length
     return properties
 
 

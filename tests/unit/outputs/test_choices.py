@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from llm_interactive.errors import TaskDataError
 from llm_interactive.labeling.tags import ControlTag, Label, ObjectTag
-from llm_interactive.outputs.choices import Choices
+from llm_interactive.outputs.choices import Choices, Option, Options
 
 TEXT = ObjectTag("Text", "text", "$text")
 ANY_JSON = st.recursive(
@@ -191,3 +191,17 @@ def test_every_name_names_itself(names: list[str]) -> None:
     output = choices(*names)
     for name in names:
         assert output.check(name, {}).value == name
+
+
+@pytest.mark.parametrize(
+    ("name", "answers"),
+    [
+        ("Semi-formal", ["semi–formal", "SEMI\u2011FORMAL", "Semi formal", "semi—formal"]),
+        ("Don't know", ["Don’t know", "don`t know", "Don't\u00a0know", "don't\u200b know"]),
+        ("R&D", ["R&amp;D", "r&d"]),
+        ('Café "Roma"', ["Cafe\u0301 “Roma”", "café «Roma»"]),
+    ],
+)
+def test_a_label_is_found_however_its_signs_are_written(name: str, answers: list[str]) -> None:
+    options = Options([Option(name, (name,)), Option("Other", ("Other",))])
+    assert [found and found.name for found in map(options.find, answers)] == [name] * len(answers)

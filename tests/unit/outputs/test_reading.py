@@ -233,3 +233,36 @@ def test_a_response_that_was_cut_off_is_kept_as_far_as_it_came(reply: str, respo
     outputs: list[Output] = [TextArea(RESPONSE.control, is_response=True), SENTIMENT]
     values = read(reply, outputs, {}, cut=True).values
     assert (values.get("response"), values.get("Sentiment")) == (response, None)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"response": "Fine.", // a comment\n "Sentiment": "Positive"}',
+        '{"response": "Fine.", /* it\'s good */ "Sentiment": "Positive", // end\n}',
+        "{'response': 'Fine.', 'Sentiment': 'Positive', 'sure': True, 'why': None}",
+        "Here's the answer: {'response': \"Fine.\", 'Sentiment': 'Positive'} It's all.",
+        '{response: "Fine.", Sentiment: "Positive"}',
+        "{response: 'Fine.', Sentiment: Positive}",
+        json.dumps(GOOD_JSON),
+        json.dumps({"result": GOOD_JSON}),
+        GOOD_JSON.replace('"', "&quot;"),
+        f'The form {{"Sentiment": "Negative"}} becomes {GOOD_JSON}',
+    ],
+)
+def test_what_is_meant_as_json_is_read_as_json(reply: str) -> None:
+    answer = read(reply, BOTH, {})
+    assert (answer.values, answer.is_json) == (GOOD, True)
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("'It\\'s \"good\"'", 'It\'s "good"'),
+        ('"no // comment, /* nor this */,}"', "no // comment, /* nor this */,}"),
+        ("\"None, True: 'x'\"", "None, True: 'x'"),
+        ("'line\\nbreak'", "line\nbreak"),
+    ],
+)
+def test_a_text_in_loose_json_is_left_as_it_is(written: str, text: str) -> None:
+    assert read(f"{{response: {written}, Sentiment: 'Positive',}}", BOTH, {}).values == GOOD | {"response": text}

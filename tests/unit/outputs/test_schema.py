@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from llm_interactive.errors import LabelingConfigError
 from llm_interactive.labeling.tags import Condition, ControlTag, Label, ObjectTag
 from llm_interactive.outputs.base import Output
 from llm_interactive.outputs.choices import Choices, Taxonomy
@@ -15,6 +16,7 @@ from llm_interactive.outputs.per_item import PerItem
 from llm_interactive.outputs.ranking import Pairwise, Ranker
 from llm_interactive.outputs.scalars import DateTime, Number, Rating
 from llm_interactive.outputs.schema import MAX_ENUM_VALUES, guide, object_schema, ordered, visible
+from llm_interactive.outputs.spans import Spans
 from llm_interactive.outputs.textarea import TextArea
 
 TEXT = ObjectTag("Text", "text", "$text")
@@ -219,3 +221,13 @@ def test_a_control_of_a_region_needs_such_a_span(values: tuple[str, ...], spans:
     condition = Condition("region-selected", "ner", values)
     assert visible(control("TextArea", "why", condition), {"ner": spans}, [labels]) == shown
     assert visible(control("TextArea", "why", condition, perregion="true"), {"ner": spans}, [labels])
+
+
+def test_labels_that_multiply_beyond_what_a_model_reads_are_the_configs_error() -> None:
+    values = tuple(Label(f"value {number}", f"value {number}") for number in range(100))
+    per_region = [Choices(ControlTag("Choices", f"c{number}", (TEXT,), labels=values)) for number in range(100)]
+    spans: list[Output] = [
+        Spans(ControlTag("Labels", f"l{number}", (TEXT,), labels=LABELS), per_region) for number in range(100)
+    ]
+    with pytest.raises(LabelingConfigError, match="over 1,000,000 characters"):
+        guide(spans, {})
