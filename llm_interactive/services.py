@@ -10,6 +10,7 @@ from llm_interactive.llm.dispatcher import Dispatcher
 from llm_interactive.llm.prices import Prices
 from llm_interactive.media.image_input import ImageInput
 from llm_interactive.predict.label_studio_facts import LabelStudioFacts
+from llm_interactive.predict.open_pages import OpenPages
 from llm_interactive.predict.replies import Replies
 from llm_interactive.predict.running_batches import RunningBatches
 from llm_interactive.settings import Settings
@@ -33,6 +34,7 @@ class Services:
     facts: LabelStudioFacts
     replies: Replies
     images: ImageInput
+    pages: OpenPages
 
     @classmethod
     def build(cls, settings: Settings) -> Services:
@@ -56,6 +58,7 @@ class Services:
             LabelStudioFacts(settings, store.projects),
             replies,
             images,
+            OpenPages(),
         )
 
     def stop(self) -> None:

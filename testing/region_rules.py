@@ -43,8 +43,8 @@ _DRAWN_ON = {
 _CLASSIFYING = frozenset("Choices Taxonomy Rating Number DateTime TextArea Pairwise Ranker".split())
 _GEOMETRY = ("x", "y", "width", "height", "rotation")
 _PLACE = ("start", "end", "startOffset", "endOffset")
-# Regions about these share one id: the page accepts only the first of several (label-studio-regions.md).
-_SHARED_ID = frozenset("List Table Pdf".split())
+# The page cannot take a region on these by itself: only as a further value of one that is there.
+_WITHOUT_REGIONS = frozenset("List Table Pdf".split())
 
 
 def faults(config_xml: str, task_data: Json, result: list[Json]) -> list[str]:
@@ -251,10 +251,8 @@ class _Checker:
         return self._config.controls[region["from_name"]].kind not in _CLASSIFYING
 
     def _classification(self, region: Json, control: _Tag, target: _Tag, earlier: list[Json]) -> None:
-        together = target.kind in _SHARED_ID and all(
-            other["to_name"] == target.name and not self._draws(other) for other in earlier
-        )
-        if earlier and not together:
+        joined = target.kind in _WITHOUT_REGIONS or control.kind == "Pairwise"
+        if earlier and (self._draws(earlier[0]) or not joined):
             self._say(f"id {region['id']!r} is another region's")
         item = region.get("item_index")
         others = (other for regions in self._areas.values() for other in regions)

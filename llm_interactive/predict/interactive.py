@@ -12,10 +12,9 @@ from llm_interactive.labeling.tags import Region
 from llm_interactive.llm.client import Reply
 from llm_interactive.outputs.form import Form
 from llm_interactive.predict.manual_edits import answered_by_prediction, has_outcome, is_only_an_edit
-from llm_interactive.predict.predictions import Prediction, error_region, prediction, suggestions
+from llm_interactive.predict.predictions import Prediction, error_region, prediction
 from llm_interactive.predict.prepare import PreparedTask, Task, id_of, prepare
 from llm_interactive.predict.project import NO_PROMPT, Project
-from llm_interactive.predict.sent_relations import new_only
 from llm_interactive.prompts.current import prompt_in, written_in
 from llm_interactive.services import Services
 from llm_interactive.store.store import Answered, fingerprint
@@ -104,7 +103,7 @@ class Interactive:
         given = {key: (prompt, written_in(regions, form.texts))}
         used = {form.name: prompt} if typed and prompt != self._project.stored.used(form.name) else {}
         self._services.store.save_answered(self._project.id, given, {key: last} if last else {}, used)
-        return suggestions(new_only(regions, self._project.id, self._task), form)
+        return self._services.pages.additions(regions, form, self._project.id, self._task)
 
     def _ask(self, form: Form, prompt: str, version: str) -> tuple[PreparedTask, Reply]:
         images, options = self._services.images, self._project.options

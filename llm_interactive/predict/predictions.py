@@ -26,16 +26,18 @@ def error_region(error: BackendError, form: Form) -> Region | None:
     return region(form.spec.response, {"text": [WARNING + error.message]})
 
 
-def suggestions(result: Sequence[Region], form: Form) -> list[Region]:
-    """Regions in the form that the annotator's open page takes them in.
+def with_prompt(regions: Sequence[Region], prompt: Region, form: Form) -> list[Region]:
+    """`regions` of a form and that of its prompt, which lends its id to those that an open page cannot take.
 
-    Lists, tables and PDFs have no regions of their own: the page stops at the first one, so theirs come last, and
-    under one id (label-studio, web/libs/editor/src/stores/Annotation/Annotation.js, acceptSuggestion).
+    The page takes an answer in region by region, and stops at one on a List, Table or Pdf, or of a Pairwise; further
+    values of a region come in with it. So these follow the prompt's region under its id, also in stored predictions:
+    the page replaces only what has the id that it knows (label-studio 1.23.2,
+    web/libs/editor/src/stores/Annotation/Annotation.js, acceptSuggestion).
     """
-    fragile = {tag.name for tag in form.spec.objects if tag.tag in ("List", "Table", "Pdf")}
-    last = [entry for entry in result if entry.get("to_name") in fragile]
-    ids = {entry["to_name"]: entry["id"] for entry in reversed(last)}
-    return [
-        *(entry for entry in result if entry not in last),
-        *({**entry, "id": ids[entry["to_name"]]} for entry in last),
-    ]
+    stops = {tag.name for tag in form.spec.objects if tag.tag in ("List", "Table", "Pdf")}
+
+    def joined(entry: Region) -> bool:
+        return entry.get("to_name") in stops or entry["type"] == "pairwise"
+
+    own = [entry for entry in regions if not joined(entry)]
+    return [*own, prompt, *({**entry, "id": prompt["id"]} for entry in regions if joined(entry))]

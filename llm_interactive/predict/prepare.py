@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llm_interactive.deadline import NEVER, Deadline
+from llm_interactive.deadline import Deadline
 from llm_interactive.labeling.contents import addresses_of, pictures_in
 from llm_interactive.labeling.fields import object_value
 from llm_interactive.labeling.tags import Region
@@ -14,6 +14,7 @@ from llm_interactive.llm.client import ChatRequest, Reply
 from llm_interactive.media.image_input import ImageInput
 from llm_interactive.outputs.base import region_id
 from llm_interactive.outputs.form import Form
+from llm_interactive.predict.predictions import with_prompt
 from llm_interactive.prompts.messages import Prompt, build_messages
 from llm_interactive.settings import ChatOptions
 from llm_interactive.text import storable
@@ -40,8 +41,9 @@ class PreparedTask:
 
     def regions(self, reply: Reply) -> list[Region]:
         """The regions that the reply makes, those of the outputs and of the prompt field."""
-        found = [*self.form.regions(reply.texts, self.data, cut=reply.cut), self.form.prompt_region(self.prompt)]
-        return [_of_task(self.task, region) for region in found]
+        found = self.form.regions(reply.texts, self.data, cut=reply.cut)
+        everything = with_prompt(found, self.form.prompt_region(self.prompt), self.form)
+        return [_of_task(self.task, region) for region in everything]
 
 
 def _of_task(task: str, region: Region) -> Region:
@@ -55,7 +57,7 @@ def prepare(
     form: Form,
     options: ChatOptions,
     images: ImageInput,
-    deadline: Deadline = NEVER,
+    deadline: Deadline,
     *,
     urgent: bool = False,
 ) -> PreparedTask:

@@ -9,6 +9,20 @@ from playwright.sync_api import Locator, Page, expect
 
 from demo.label_studio import Json, Login
 
+# Where words stand on the screen: left, right, middle of the height.
+_PLACE_OF = """words => {
+    const texts = document.createTreeWalker(document.querySelector(".lsf-htx-richtext"), NodeFilter.SHOW_TEXT);
+    for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+        const start = node.data.indexOf(words);
+        if (start < 0) continue;
+        const range = document.createRange();
+        range.setStart(node, start);
+        range.setEnd(node, start + words.length);
+        const {left, right, top, bottom} = range.getBoundingClientRect();
+        return [left, right, (top + bottom) / 2];
+    }
+}"""
+
 
 class LabelingPage:
     """One task open in a browser. Locators wait by themselves: compare them with `expect(…)`."""
@@ -63,6 +77,16 @@ class LabelingPage:
         box.get_by_test_id("htx-textbox-edit-button").click()
         self.page.get_by_test_id("htx-textbox-input").fill(text)
         return self._asking(self.page.get_by_test_id("htx-textbox-save").click)
+
+    def mark(self, label: str, words: str) -> Json:
+        """Draw a span of `label` over the first `words` of a Text, which asks the model too."""
+        self.page.locator(".lsf-label").filter(has_text=label).click()
+        left, right, middle = self.page.evaluate(_PLACE_OF, words)
+        mouse = self.page.mouse
+        mouse.move(left + 1, middle)
+        mouse.down()
+        mouse.move(right, middle, steps=4)
+        return self._asking(mouse.up)
 
     def submit(self) -> Json:
         """Submit. With Auto-Annotation on, the page asks the model again as it loads the result: the answer to that."""

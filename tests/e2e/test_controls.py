@@ -17,9 +17,9 @@ from tests.e2e.stack import Project, Stack, eventually, make_project
 
 pytestmark = pytest.mark.e2e
 
-# The page takes answers of Shift+Enter in as suggestions, which it does not do for lists, tables and PDFs, for boxes
-# before they are accepted, nor for more than one page of a document.
-TYPED = (forms.FIELDS, forms.SPANS, forms.PAGES, forms.PAIR)
+# The page takes answers of Shift+Enter in as suggestions, which it does not do for boxes before they are accepted, nor
+# for more than one page of a document.
+TYPED = (forms.FIELDS, forms.SPANS, forms.PAGES, forms.PAIR, forms.RANKS, forms.OTHERS)
 
 
 def _named(form: FormPage) -> str:
@@ -83,12 +83,29 @@ def test_the_answer_to_a_typed_prompt_is_filled_and_submitted_as_the_model_gave_
     assert _faults(form, result) == []
 
 
-def test_the_same_answer_to_another_prompt_doubles_nothing(
-    stack: Stack, fixed_llm: FakeLLM, page: LabelingPage
+@pytest.mark.parametrize("form", TYPED, ids=_named)
+def test_a_second_prompt_replaces_what_the_first_one_filled(
+    form: FormPage, stack: Stack, fixed_llm: FakeLLM, page: LabelingPage
 ) -> None:
-    form = forms.SPANS
+    project = make_project(stack.studio, form.config, [form.data], stack.fixed_backend, f"{form.name}, typed twice")
+    page.open(project.id, project.tasks[0])
     _answer(fixed_llm, form.first)
-    project = make_project(stack.studio, form.config, [form.data], stack.fixed_backend, "asked twice")
+    page.ask("First?")
+    _shown(page, form.first)
+    _answer(fixed_llm, form.second)
+    page.edit("prompt", "Second?")
+    _shown(page, form.second)
+    result = _submitted(page, project, project.tasks[0])
+    assert _said(result) == form.second.expected
+    assert _faults(form, result) == []
+
+
+@pytest.mark.parametrize("form", TYPED, ids=_named)
+def test_the_same_answer_to_another_prompt_doubles_nothing(
+    form: FormPage, stack: Stack, fixed_llm: FakeLLM, page: LabelingPage
+) -> None:
+    _answer(fixed_llm, form.first)
+    project = make_project(stack.studio, form.config, [form.data], stack.fixed_backend, f"{form.name}, asked twice")
     page.open(project.id, project.tasks[0])
     page.ask("First?")
     _shown(page, form.first)
@@ -98,6 +115,69 @@ def test_the_same_answer_to_another_prompt_doubles_nothing(
     result = _submitted(page, project, project.tasks[0])
     assert _said(result) == form.first.expected
     assert _faults(form, result) == []
+
+
+def test_values_on_lists_tables_and_pdfs_are_seen_at_once_at_every_prompt(
+    stack: Stack, fixed_llm: FakeLLM, page: LabelingPage
+) -> None:
+    form = forms.OTHERS
+    boxes = ("Valid", "Invalid", "Complete", "Partial", "Letter", "Bill")
+    project = make_project(stack.studio, form.config, [form.data], stack.fixed_backend, "seen at once")
+    page.open(project.id, project.tasks[0])
+    _answer(fixed_llm, form.first)
+    page.ask("First?")
+    page.expect_ticked("Valid", "Partial", "Bill", of=boxes)
+    expect(page.texts("remark")).to_contain_text(["a child"])
+    _answer(fixed_llm, form.second)
+    page.edit("prompt", "Second?")
+    page.expect_ticked("Invalid", "Complete", "Letter", of=boxes)
+    expect(page.texts("remark")).to_contain_text(["too young"])
+
+
+@pytest.mark.parametrize("form", [forms.PAIR, forms.RANKS, forms.OTHERS], ids=_named)
+def test_a_typed_prompt_replaces_what_a_stored_prediction_filled(
+    form: FormPage, stack: Stack, fixed_llm: FakeLLM, page: LabelingPage
+) -> None:
+    _answer(fixed_llm, form.first)
+    project = make_project(stack.studio, form.config, [form.data] * 2, stack.fixed_backend, f"{form.name}, stored")
+    page.open(project.id, project.tasks[0])
+    page.ask("First?")
+    project.studio.retrieve_predictions(project.id, project.tasks[1:])
+    page.open(project.id, project.tasks[1])
+    _shown(page, form.first)
+    _answer(fixed_llm, form.second)
+    page.edit("prompt", "Second?")
+    _shown(page, form.second)
+    result = _submitted(page, project, project.tasks[1])
+    assert _said(result) == form.second.expected
+    assert _faults(form, result) == []
+
+
+def test_a_table_s_choice_that_was_ticked_by_hand_is_kept_and_stays_the_only_one(
+    stack: Stack, fixed_llm: FakeLLM, page: LabelingPage
+) -> None:
+    form = forms.OTHERS
+    _answer(fixed_llm, form.first)
+    project = make_project(stack.studio, form.config, [form.data], stack.fixed_backend, "ticked by hand")
+    page.open(project.id, project.tasks[0])
+    page.choice("Invalid").click()
+    eventually(lambda: project.studio.task(project.tasks[0])["drafts"])
+    page.ask("First?")
+    _shown(page, form.first)
+    page.expect_ticked("Invalid", "Partial", of=("Valid", "Invalid", "Complete", "Partial"))
+    result = _submitted(page, project, project.tasks[0])
+    assert _said(result) == {**form.first.expected, "valid": [["Invalid"]]}
+    assert _faults(form, result) == []
+
+
+def test_a_span_drawn_by_hand_asks_nothing_and_is_kept(stack: Stack, fixed_llm: FakeLLM, page: LabelingPage) -> None:
+    form = forms.SPANS
+    _answer(fixed_llm, form.first)
+    project = make_project(stack.studio, form.config, [form.data], stack.fixed_backend, "drawn by hand")
+    page.open(project.id, project.tasks[0])
+    assert page.mark("Person", "Bob")["data"]["result"] == []
+    assert fixed_llm.calls == []
+    assert _said(_submitted(page, project, project.tasks[0])) == {"entity": ["PER: Bob"]}
 
 
 TWO_PROMPTS = """<View>

@@ -9,8 +9,9 @@ import pytest
 
 from llm_interactive.errors import AccountError
 from llm_interactive.labeling.config import PromptSpec
+from llm_interactive.labeling.tags import Region
 from llm_interactive.outputs.form import Form
-from llm_interactive.predict.predictions import error_region, prediction, suggestions
+from llm_interactive.predict.predictions import error_region, prediction, with_prompt
 from testing.region_rules import faults
 
 Make = Callable[[str], Form]
@@ -41,21 +42,30 @@ def test_label_studio_shows_and_keeps_a_failure(example: Parse, config: Callable
     assert faults(config("chat"), {"dialogue": [{"role": "user", "content": "Hi"}]}, [dict(region)]) == []
 
 
-def ids(result: Sequence[Any]) -> list[tuple[str, str]]:
-    return [(region["from_name"], region["id"]) for region in result]
+def with_prompt_of(form: Form, reply: str, data: dict[str, Any]) -> list[Region]:
+    return with_prompt(form.regions([reply], data), form.prompt_region("P"), form)
+
+
+def names(result: Sequence[Region], id: str | None = None) -> list[str]:
+    """Controls in a result's order, or those of the regions with an id."""
+    return [entry["from_name"] for entry in result if id in (None, entry["id"])]
 
 
 @pytest.mark.parametrize("tag", ["List", "Table", "Pdf"])
-def test_what_the_page_stops_at_comes_last_and_under_one_id(form: Make, tag: str) -> None:
-    fragile = f'<{tag} name="x" value="$x"/><Rating name="a" toName="x"/><Rating name="b" toName="x"/>'
-    found = form(fragile + AREAS)
-    result = found.regions(['{"response": "R", "a": 1, "b": 2}'], {"text": "x"})
-    after = suggestions(result, found)
-    assert [region["from_name"] for region in after] == ["response", "a", "b"]
-    assert len({region["id"] for region in after if region["to_name"] == "x"}) == 1
+def test_what_the_page_stops_at_follows_the_prompt_under_its_id(form: Make, tag: str) -> None:
+    inside = f'<{tag} name="x" value="$x"/><Rating name="a" toName="x"/><Rating name="b" toName="x"/>' + AREAS
+    result = with_prompt_of(form(inside), '{"response": "R", "a": 1, "b": 2}', {"text": "x"})
+    assert names(result) == ["response", "prompt", "a", "b"]
+    assert names(result, result[1]["id"]) == ["prompt", "a", "b"]
 
 
-def test_regions_of_texts_and_images_stay_as_they_are(form: Make) -> None:
+def test_a_pairwise_follows_the_prompt_under_its_id(form: Make) -> None:
+    inside = AREAS + '<Text name="l" value="$l"/><Text name="r" value="$r"/><Pairwise name="p" toName="l,r"/>'
+    result = with_prompt_of(form(inside), '{"response": "R", "p": "left"}', {"text": "x", "l": "x", "r": "x"})
+    assert names(result, result[1]["id"]) == ["prompt", "p"]
+
+
+def test_regions_on_texts_keep_their_ids(form: Make) -> None:
     found = form(AREAS + CHOICES)
-    result = found.regions(['{"response": "R", "c": "Yes"}'], {"text": "x"})
-    assert ids(suggestions(result, found)) == ids(result)
+    reply, data = '{"response": "R", "c": "Yes"}', {"text": "x"}
+    assert with_prompt_of(found, reply, data) == [*found.regions([reply], data), found.prompt_region("P")]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from llm_interactive.deadline import NEVER
 from llm_interactive.errors import TaskDataError
 from llm_interactive.llm.client import Reply
 from llm_interactive.media.image_input import ImageInput
@@ -30,7 +31,8 @@ def ready(form: Make) -> Iterator[Ready]:
     images = ImageInput(Settings())
 
     def make(inside: str, task: dict[str, Any] | None = None, **options: Any) -> PreparedTask:
-        return prepare(task or {"id": 1, "data": {"text": "T"}}, "P", form(inside), ChatOptions(**options), images)
+        task = task or {"id": 1, "data": {"text": "T"}}
+        return prepare(task, "P", form(inside), ChatOptions(**options), images, NEVER)
 
     yield make
     images.close()
