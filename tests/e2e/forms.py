@@ -175,6 +175,7 @@ FIELDS = FormPage(
             "kind": [[["Animal", "Dog"], ["Plant", "Tree"]]],
             "owner": [["Billing"]],
             "urgent": [["No"]],
+            "urgency": [9],
             "place": [[["Europe", "France"]]],
             "stars": [1],
             "amount": [0],
@@ -360,7 +361,7 @@ RANKS = FormPage(
         {
             "response": [["Build."]],
             "order": [{"order": ["a", "b"]}],
-            "sorted": [{"_": ["c"], "good": ["b", "a"], "bad": []}],
+            "sorted": [{"good": ["b", "a"], "bad": []}],
         },
     ),
 )
