@@ -106,6 +106,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         else:
             self._wait(conn, unreader.deadline, self.on_pending_socket_readable)
 
+    def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
+        """Go on with a connection whose request has begun. It may have been dropped by an event before this one."""
+        if conn in self.pending_conns:
+            super().on_pending_socket_readable(conn, client)
+
+    def on_client_socket_readable(self, conn: Any, client: Any) -> None:
+        """Go on with a connection that was kept for another request, if it has not been dropped either."""
+        if conn in self.keepalived_conns:
+            super().on_client_socket_readable(conn, client)
+
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request. A part of its body that nobody has read by then is not waited for."""
         conn.data_ready = False
@@ -162,6 +172,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         self._wait(conn, min(soon, conn.parser.unreader.deadline), self._take_the_rest)
 
     def _take_the_rest(self, conn: Any, client: Any) -> None:
+        if conn not in self.pending_conns:
+            return
         self.poller.unregister(client)
         self.pending_conns.remove(conn)
         try:

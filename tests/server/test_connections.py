@@ -71,6 +71,17 @@ def test_after_too_many_silent_connections_those_that_speak_are_still_heard(runn
         assert len(silent) == 900
 
 
+def test_a_rush_of_clients_that_leave_at_once_stops_no_worker(running: Backend) -> None:
+    before = workers(running)
+    with connected(running, 990):
+        for _ in range(20):
+            with connected(running, 60) as leaving:
+                for connection in leaving:
+                    connection.sendall(b"GET /nope HTTP/1.1\r\nHost: ")
+    answers_everybody(running)
+    assert workers(running) == before
+
+
 @pytest.mark.parametrize(
     "beginning",
     [
