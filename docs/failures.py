@@ -187,15 +187,9 @@ def _client(**changes: Any) -> Iterator[FlaskClient]:
     """A client of the application, to bring about what only the whole of it does."""
     with TemporaryDirectory() as folder:
         user, password = _PASSWORD
-        app = create_app(
-            Settings(
-                openai_api_key=SecretStr("k"),
-                basic_auth_user=user,
-                basic_auth_pass=SecretStr(password),
-                model_dir=Path(folder),
-                **changes,
-            )
-        )
+        credentials = {"basic_auth_user": user, "basic_auth_pass": SecretStr(password)}
+        settings = Settings(openai_api_key=SecretStr("k"), model_dir=Path(folder), **{**credentials, **changes})
+        app = create_app(settings)
         try:
             yield app.test_client()
         finally:
@@ -238,6 +232,8 @@ def _of_requests() -> Iterator[Cause]:
         error.status = response.status_code
         return error
 
+    with _client(basic_auth_user=None, basic_auth_pass=None) as client:
+        yield "a name that is not the backend's", answered("/setup", auth=None, headers={"Host": "ml.example.com"})
     with _client(max_request_mb=1, threads=KEPT_THREADS + 1) as client:
         yield "wrong user name or password", answered("/setup", auth=None)
         yield "body larger than MAX_REQUEST_MB", answered("/predict", data=b" " * 1_000_001)

@@ -265,6 +265,12 @@ class Settings(BaseSettings):
         None, "Password asked of callers. Goes with `BASIC_AUTH_USER`.", "text"
     )
 
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = _setting(
+        (),
+        "Names by which the backend may be called while no password is set, besides addresses and names of the own network (without a dot, `.local`, `.internal`, …): `host`, `*.host` or `*`, with commas.",
+        "host names with commas between",
+    )
+
     host: str = _setting("127.0.0.1", "Interface to listen on; the image sets `0.0.0.0`.", "an address of this machine")
     port: int = _setting(9090, "Port to listen on.", "a whole number from 1 to 65535", ge=1, le=65535)
     workers: int = _setting(1, "Worker processes. One serves a team.", "a whole number from 1 to 64", ge=1, le=64)

@@ -13,7 +13,9 @@ from llm_interactive.errors import TaskDataError
 _PORTS = {"http": 80, "https": 443}
 _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
-_INTERNAL_NAMES = (".localhost", ".local", ".internal", ".intranet", ".lan", ".home", ".corp", ".home.arpa")
+INTERNAL_NAMES = (".localhost", ".local", ".internal", ".intranet", ".lan", ".home", ".corp", ".home.arpa")
+"""Ends of names that no public DNS server gives: RFC 6761, RFC 6762 appendix G, RFC 8375, `.internal` of ICANN."""
+
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -148,7 +150,7 @@ def is_public_https(text: str) -> bool:
         return is_public(address.host)
     except ValueError:
         last = address.host.rpartition(".")[2]
-        return "." in address.host and not last.isdecimal() and not address.host.endswith(_INTERNAL_NAMES)
+        return "." in address.host and not last.isdecimal() and not address.host.endswith(INTERNAL_NAMES)
 
 
 def plain_path(path: str) -> bool:

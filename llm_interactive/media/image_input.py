@@ -65,9 +65,18 @@ class ImageInput:
         self._closed = False
 
     def content(
-        self, addresses: Sequence[str], task_id: str, model: str, deadline: Deadline = NEVER, *, urgent: bool = False
+        self,
+        addresses: Sequence[str],
+        task_id: str,
+        model: str,
+        deadline: Deadline = NEVER,
+        *,
+        project: str = "",
+        urgent: bool = False,
     ) -> ImageContent:
         """The images at `addresses`, and the pages of PDFs, in order, for `model`; `urgent` if an annotator waits.
+
+        `project` is Label Studio's number of the task's project, whose files they must be; empty if it is not known.
 
         Raises:
             TaskDataError: an image may not be fetched, cannot be, or holds no text to read.
@@ -78,6 +87,8 @@ class ImageInput:
             raise DeadlineError(STOPPING)
         if deadline.left <= 0:
             raise DeadlineError(LATE)
+        for address in addresses:
+            self._source.check_owner(address, project, task_id)
         if self.sends_images(model):
             parts = [self._parts(address, task_id, deadline, urgent=urgent) for address in addresses]
             return ImageContent(parts=tuple(chain.from_iterable(parts)))

@@ -14,6 +14,7 @@ from llm_interactive.errors import TaskDataError
 from llm_interactive.media.access_token import AccessToken
 from llm_interactive.media.addresses import Address, Places, plain_path
 from llm_interactive.media.download import Answer, Downloader, Resolve, resolve
+from llm_interactive.media.owners import check_owner
 from llm_interactive.media.proxies import Proxy
 from llm_interactive.text import storable
 
@@ -89,6 +90,16 @@ class MediaSource:
             return self._downloader.places.hold(self._target(address, None))
         except TaskDataError:
             return False
+
+    def check_owner(self, address: str, project: str, task_id: str) -> None:
+        """Check that a task's file is not another project's, as far as its address tells.
+
+        Raises:
+            TaskDataError: it is, or there is no place to ask for it.
+        """
+        address = storable(address).strip()
+        if address[:5].lower() != "data:" and self._is_own_file(target := self._target(address, task_id)):
+            check_owner(target.target.removeprefix(self._prefix), project, task_id)
 
     def cache_key(self, address: str, task_id: str | None) -> tuple[bytes, str | None]:
         """Equal for equal files. A storage URI belongs to its task: another project may not read that bucket.

@@ -167,8 +167,9 @@ class BatchRun:
         """What each of the project's prompts asks about a task, by the prompt field's name."""
         project = self._project
         prompts = project.batch_prompts(task)
+        ask = partial(prepare, options=project.options, images=self._services.images, deadline=self._deadline)
         return {
-            form.name: prepare(task, prompts[form.name], form, project.options, self._services.images, self._deadline)
+            form.name: ask(task, prompts[form.name], form, project=project.id)
             for form in project.forms
             if form.name in prompts
         }

@@ -109,7 +109,9 @@ class Interactive:
         images, options = self._services.images, self._project.options
         origin = self._project.origin(version)
         while True:
-            prepared = prepare(self._task, prompt, form, options, images, self._deadline, urgent=True)
+            prepared = prepare(
+                self._task, prompt, form, options, images, self._deadline, project=self._project.id, urgent=True
+            )
             try:
                 reply = self._services.replies.ask_now(prepared, self._deadline, origin)
             except NoImagesError:

@@ -59,9 +59,12 @@ def prepare(
     images: ImageInput,
     deadline: Deadline,
     *,
+    project: str = "",
     urgent: bool = False,
 ) -> PreparedTask:
     """The request that `prompt` makes of a task; its files are there by `deadline`. `urgent`: an annotator waits.
+
+    `project` is the id of the task's project, `<number>.<created>`.
 
     Raises:
         PromptError: a placeholder names no field of the task.
@@ -74,7 +77,9 @@ def prepare(
     for name, field in form.picture_fields.items():
         addresses[name] = pictures_in(object_value(field, data))
     seen = {
-        name: images.content(found, id_of(task), options.model, deadline, urgent=urgent)
+        name: images.content(
+            found, id_of(task), options.model, deadline, project=project.partition(".")[0], urgent=urgent
+        )
         for name, found in addresses.items()
         if found
     }

@@ -17,6 +17,7 @@ from llm_interactive.services import Services
 from llm_interactive.settings import Settings
 from llm_interactive.web import views
 from llm_interactive.web.bodies import Intake
+from llm_interactive.web.hosts import is_allowed
 from llm_interactive.web.protocol import SECURITY_HEADERS
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ KEPT_THREADS = 8
 
 _MAX_REASON = 300
 
-_EVERYDAY = (401, 404, 405)
+_EVERYDAY = (401, 403, 404, 405)
 """Statuses that any stranger on the port can bring about."""
 
 
@@ -45,7 +46,7 @@ def create_app(settings: Settings) -> Flask:
     app.before_request_funcs.clear()
     app.after_request_funcs.clear()
     app.error_handler_spec.clear()
-    app.before_request(_check_credentials)
+    app.before_request(_check_caller)
     app.after_request(_harden)
     app.register_error_handler(BackendError, _backend_error)
     app.register_error_handler(HTTPException, _http_error)
@@ -73,11 +74,22 @@ def _fresh_sdk_module() -> ModuleType:
     return module
 
 
-def _check_credentials() -> Response | None:
+def _check_caller() -> Response | None:
+    """The refusal of a caller without the password; where there is none, of a name that may be a web page's."""
     services: Services = current_app.extensions["llm_interactive"]
     settings = services.settings
-    if request.path == "/health" or settings.basic_auth_user is None or settings.basic_auth_pass is None:
+    if request.path == "/health":
         return None
+    if settings.basic_auth_user is None or settings.basic_auth_pass is None:
+        host = request.headers.get("Host", "")
+        if is_allowed(host, settings.allowed_hosts):
+            return None
+        named = "".join(char for char in host if char.isprintable())[:100]
+        return _failure(
+            403,
+            f'The ML backend is not known as "{named}". Add the name to ALLOWED_HOSTS, or set BASIC_AUTH_USER and '
+            "BASIC_AUTH_PASS.",
+        )
     user, password = _credentials()
     right_user = hmac.compare_digest(user.encode(), settings.basic_auth_user.encode())
     right_password = hmac.compare_digest(password.encode(), settings.basic_auth_pass.get_secret_value().encode())

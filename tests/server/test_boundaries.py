@@ -100,6 +100,26 @@ def test_right_credentials_are_let_in(make_app: MakeApp) -> None:
     assert client.post("/predict", json=typed("Judge."), headers=basic("ann", "pässword")).status_code == 200
 
 
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_a_web_page_that_lets_its_name_point_here_gets_nothing(make_app: MakeApp, method: str, path: str) -> None:
+    rebound = {"Host": "evil.example.com:9090"}
+    response = make_app().test_client().open(path, method=method, headers=rebound)
+    assert response.status_code == 403
+    assert "ALLOWED_HOSTS" in sentence_of(response)
+
+
+def test_a_name_that_the_operator_allows_is_answered(make_app: MakeApp) -> None:
+    client = make_app(allowed_hosts=("ml.example.com",)).test_client()
+    assert client.get("/status", headers={"Host": "ml.example.com"}).status_code == 200
+
+
+def test_with_a_password_every_name_is_answered_and_health_always(make_app: MakeApp) -> None:
+    named = {"Host": "evil.example.com"}
+    known = {**named, **basic("ann", "pässword")}
+    assert make_app(**AUTH).test_client().get("/status", headers=known).status_code == 200
+    assert make_app().test_client().get("/health", headers=named).status_code == 200
+
+
 @pytest.mark.parametrize(("method", "path"), [*PATHS, ("GET", "/health")])
 def test_every_answer_has_the_security_headers(client: FlaskClient, method: str, path: str) -> None:
     headers = client.open(path, method=method).headers

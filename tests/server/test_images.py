@@ -203,12 +203,12 @@ def test_one_bad_image_in_a_batch_is_that_tasks_error_alone(
 
 
 @pytest.mark.parametrize(
-    "address", ["/data/upload/3/0a1b2c3d-slip.png", "https://labels.example.com/data/upload/3/0a1b2c3d-slip.png"]
+    "address", ["/data/upload/4/0a1b2c3d-slip.png", "https://labels.example.com/data/upload/4/0a1b2c3d-slip.png"]
 )
 def test_an_upload_is_fetched_from_label_studio_with_its_token(
     make_app: MakeApp, llm: FakeLLM, media: MediaServer, address: str
 ) -> None:
-    media.serve("/ls/data/upload/3/0a1b2c3d-slip.png", SLIP)
+    media.serve("/ls/data/upload/4/0a1b2c3d-slip.png", SLIP)
     client = make_app(label_studio_url=f"{media.url}/ls/", label_studio_api_key="its-token").test_client()
     press(client, asked_now(slip_task(address=address)))
     assert [image.width for image in images(llm.calls[0])] == [240]
@@ -292,4 +292,13 @@ def test_a_second_retrieval_of_images_asks_nothing(client: FlaskClient, llm: Fak
     llm.forget()
     second = results(client, batch(asked, ONE))
     assert [chosen(entry) for entry in second] == [chosen(entry) for entry in first] == [["Pharmacy"]] * 5
+    assert llm.calls == []
+
+
+def test_another_projects_upload_is_not_sent_to_the_model(make_app: MakeApp, llm: FakeLLM, media: MediaServer) -> None:
+    media.serve("/data/upload/5/0a1b2c3d-slip.png", SLIP)
+    client = make_app(label_studio_url=media.url, label_studio_api_key="its-token").test_client()
+    [shown] = texts(press(client, asked_now(slip_task(address="/data/upload/5/0a1b2c3d-slip.png"))))
+    assert "another project" in shown
+    assert media.asked == []
     assert llm.calls == []
