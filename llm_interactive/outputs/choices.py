@@ -28,7 +28,8 @@ _MAX_LISTED = 1_000
 
 _QUOTES = " \t\r\n\"'“”„«»‘’`*."
 _GAP = re.compile(r"\s*[/>→›]\s*|(?<=\w)[-_\s]+(?=\w)|\s+")
-_DESCRIBED = re.compile(r"\(?([^():]+?)(?:\s?[):]|\.(?=\s)|\s[-–—=]\s|\s?\()\s*(\W*[^\W\d].*)", re.DOTALL)
+_DESCRIBED = re.compile(r"[(\[]?([^()\[\]:]+?)(?:\s?[)\]:]|\.(?=\s)|\s[-–—=]\s|\s?\()\s*(\W*[^\W\d].*)", re.DOTALL)
+_BRACKETED = re.compile(r"[(\[]?([^()\[\]]+)[)\]]")
 _CODE = re.compile(r"[^\W\d_]\d{0,3}|\d{1,3}|[ivxIVX]{1,4}")
 
 
@@ -66,7 +67,13 @@ class Options:
             text = key if place else answer.strip()
             if text in table:
                 return table[text]
-        return None
+        short = self._tables[2]
+        if bare := _BRACKETED.fullmatch(key):
+            return short.get(bare[1])
+        parts = _DESCRIBED.match(answer[:300])
+        # "4: Agree" is "4 - Agree", as both parts of it say.
+        coded, named = (short.get(fold(parts[part])) if parts else None for part in (1, 2))
+        return named if named is coded else None
 
     @cached_property
     def _tables(self) -> list[dict[str, Option | None]]:

@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llm_interactive.errors import PromptError, TaskDataError
 from llm_interactive.labeling.fields import MissingField, as_text, field, fields_of, substituted
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}\n]{1,200})\}")
+_NEAR = 85  # of 100
+_MOST_LOOKED_AT = 100
 _NAME = re.compile(r"[^\W\d][\w-]*(?:\.[\w-]+|\[\d+\])*")
 
 
 def placeholders(template: str, fields: Mapping[str, Any]) -> set[str]:
-    """Names in `{name}`, `{nested.name}` and `{list[0].name}`, and of fields that are called anything else.
+    """Names in `{name}`, `{nested.name}` and `{list[0].name}`, and of fields that are called anything else, or almost.
 
     Any other brace is text, so that a prompt may hold JSON.
     """
     names = {match.group(1) for match in _BRACES.finditer(template) if match.group(1)}
-    return {name for name in names if _is_placeholder(name, fields)}
+    found = {name for name in names if _NAME.fullmatch(name) or _names_field(name, fields)}
+    return found | _misspelt(sorted(names - found)[:_MOST_LOOKED_AT], fields)
 
 
-def _is_placeholder(name: str, fields: Mapping[str, Any]) -> bool:
-    return name in fields or _NAME.fullmatch(name) is not None
+def _names_field(name: str, fields: Mapping[str, Any]) -> bool:
+    try:
+        field(fields, name.strip())
+    except MissingField:
+        return name in fields
+    return True
+
+
+def _misspelt(names: Sequence[str], fields: Mapping[str, Any]) -> set[str]:
+    """The names that differ little from a field's, and would else be sent as they stand."""
+    if not names:
+        return set()
+    from rapidfuzz import fuzz, process
+
+    known = [str(name).casefold() for name in fields]
+    near = (process.extractOne(name.casefold(), known, scorer=fuzz.ratio, score_cutoff=_NEAR) for name in names)
+    return {name for name, match in zip(names, near, strict=True) if match}
 
 
 def fill(template: str, fields: Mapping[str, Any], most: int) -> str:
@@ -34,6 +52,7 @@ def fill(template: str, fields: Mapping[str, Any], most: int) -> str:
         TaskDataError: a field is null, or the text would have more than `most` characters.
     """
 
+    wanted = placeholders(template, fields)
     opened = 0
 
     def replace(match: re.Match[str]) -> str:
@@ -46,10 +65,10 @@ def fill(template: str, fields: Mapping[str, Any], most: int) -> str:
                 opened = 0
                 return match.group()
             return match.group()[0]
-        if not _is_placeholder(name, fields):
+        if name not in wanted:
             return match.group()
         try:
-            value = field(fields, name)
+            value = field(fields, name if name in fields else name.strip())
         except MissingField:
             raise PromptError(f"Nothing fills {{{name}}}: the task's fields are {fields_of(fields)}.") from None
         if value is None:

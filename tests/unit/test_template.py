@@ -35,7 +35,7 @@ fill = partial(templates.fill, most=1_000)
         ("{text[0]}", {"text[0]"}),
         ("{source[0].inputText}", {"source[0].inputText"}),
         ("{Product Name} {Q1 (2024)} {e-mail}", {"Product Name", "Q1 (2024)", "e-mail"}),
-        ("{Other Name} {Q2 (2024)}", set()),
+        ("{Other Name} {as you like}", set()),
         ("{a..b}", set()),
         ("{.a}", set()),
         ("function() { return 1; }", set()),
@@ -127,3 +127,23 @@ def test_filling_a_template_is_given_up_before_memory_is_spent_on_it() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("template", "filled"),
+    [
+        ("{ Product Name }", "Lamp"),
+        ("{meta.Product Name}", "Desk"),
+        ("{rows[1].unit price (€)}", "9"),
+        ("{ as you like } {label: text}", "{ as you like } {label: text}"),
+    ],
+)
+def test_a_brace_pair_that_names_a_field_is_filled_whatever_the_field_is_called(template: str, filled: str) -> None:
+    rows = [{"unit price (€)": 5}, {"unit price (€)": 9}]
+    assert fill(template, {"Product Name": "Lamp", "meta": {"Product Name": "Desk"}, "rows": rows}) == filled
+
+
+@pytest.mark.parametrize("template", ["{Prodct Name}", "{product name}", "{Q2 (2024)}", "{$text}", "{Product  Name}"])
+def test_a_brace_pair_that_nearly_names_a_field_is_an_error_and_no_text(template: str) -> None:
+    with pytest.raises(PromptError, match=r"Nothing fills .*Product Name"):
+        fill(template, {"Product Name": "Lamp", "Q1 (2024)": 5, "text": "T"})

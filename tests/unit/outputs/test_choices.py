@@ -205,3 +205,19 @@ def test_every_name_names_itself(names: list[str]) -> None:
 def test_a_label_is_found_however_its_signs_are_written(name: str, answers: list[str]) -> None:
     options = Options([Option(name, (name,)), Option("Other", ("Other",))])
     assert [found and found.name for found in map(options.find, answers)] == [name] * len(answers)
+
+
+@pytest.mark.parametrize(
+    ("names", "answers", "found"),
+    [
+        (("4 - Agree", "5 - Strongly agree"), ["(4)", "4)", "4: Agree", "4 = agree", "4 – Agree"], "4 - Agree"),
+        (("A) Sports", "B) Politics"), ["B)", "(B)", "b.", "B: Politics", "B - politics"], "B) Politics"),
+        (("[1] Low", "[2] High"), ["2", "[2]", "(2)", "High", "2. high"], "[2] High"),
+        (("A) Sports", "B) Politics"), ["A: Politics", "[ ] Sports", "( ) B", "Option C", "A or B", "C)"], None),
+    ],
+)
+def test_a_code_names_its_label_in_any_brackets_and_before_its_head(
+    names: tuple[str, ...], answers: list[str], found: str | None
+) -> None:
+    options = Options(Option(name, (name,)) for name in names)
+    assert [option and option.name for option in map(options.find, answers)] == [found] * len(answers)
