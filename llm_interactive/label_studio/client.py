@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -148,22 +149,36 @@ class LabelStudio:
         }
         return set(sent) - stored
 
-    def delete_older(self, project: int, tasks: Collection[int], versions: Collection[str]) -> int:
+    def delete_older(self, project: int, tasks: Iterable[int], versions: Collection[str]) -> int:
         """Remove the predictions of `tasks` by any of `versions`, but the newest one of each task; says how many.
 
         `versions` are the caller's own: predictions of other models, and those without a version, are left alone.
         """
-        newest: dict[int, Prediction] = {}
-        older: list[int] = []
+        wanted, newest = set(tasks), dict[int, Prediction]()
+        older: defaultdict[str, list[int]] = defaultdict(list)
+        of_version: Counter[str] = Counter()
         for prediction in self.predictions(project):
-            if prediction.task in tasks and prediction.model_version in versions:
-                if prediction.task in newest:
-                    older.append(newest[prediction.task].id)
+            of_version[prediction.model_version] += 1
+            if prediction.task in wanted and prediction.model_version in versions:
+                if before := newest.get(prediction.task):
+                    older[before.model_version].append(before.id)
                 newest[prediction.task] = prediction
-        for id in older:
+        for version, ids in older.items():
             with self._translated(project):
-                self._client.predictions.delete(id)
-        return len(older)
+                if len(ids) == of_version[version]:
+                    self._delete_version(project, version)
+                else:
+                    for id in ids:
+                        self._client.predictions.delete(id)
+        return sum(map(len, older.values()))
+
+    def _delete_version(self, project: int, version: str) -> None:
+        # One call instead of thousands; the SDK has no method for it.
+        response = self._client._client_wrapper.httpx_client.request(
+            f"api/projects/{project}/model-versions", method="DELETE", json={"model_version": version}
+        )
+        if response.is_error:
+            raise ApiError(status_code=response.status_code, body=response.text)
 
     def make_tab(self, project: int, title: str, tasks: Iterable[int]) -> str:
         """Make a Data Manager tab that shows just these tasks; gives its address."""

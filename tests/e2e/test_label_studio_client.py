@@ -135,6 +135,9 @@ def test_only_own_older_predictions_are_removed(client: LabelStudio, make: Make)
     both = {(task, version) for task in tasks for version in ("theirs", "ours/2")}
     assert left == both | {(tasks[2], "ours/1")}
 
+    assert client.delete_older(project, tasks, ["ours/1", "ours/2"]) == 1
+    assert {(one.task, one.model_version) for one in client.predictions(project)} == both
+
 
 def test_a_personal_access_token_works_too(stack: Stack, make: Make) -> None:
     project, tasks = make(2)
