@@ -122,7 +122,7 @@ def _spent(settings: Settings, key: str) -> Mapping[str, Spent]:
     from llm_interactive.llm.prices import Prices
     from llm_interactive.store.store import Store
 
-    if settings.database_url is None and not (settings.model_dir / "llm-interactive.db").exists():
+    if not settings.has_database:
         return {}
     store = Store(settings.sqlalchemy_url, settings.reply_ttl)
     try:

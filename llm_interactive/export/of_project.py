@@ -14,7 +14,7 @@ from llm_interactive.llm.client import ChatClient
 from llm_interactive.media.image_input import ImageInput
 from llm_interactive.predict.project import Project
 from llm_interactive.settings import Settings
-from llm_interactive.store.store import Store
+from llm_interactive.store.store import Store, StoredProject
 
 Progress = Callable[[Iterable[Task], int], Iterable[Task]]
 """Passes tasks on, of which there are so many, and shows how far it is."""
@@ -34,12 +34,15 @@ def export_project(
     with ExitStack() as opened:
         studio = opened.enter_context(LabelStudio(settings))
         project = studio.project(id)
-        store = opened.enter_context(closing(Store(settings.sqlalchemy_url, settings.reply_ttl)))
+        store = None
+        if settings.has_database:
+            store = opened.enter_context(closing(Store(settings.sqlalchemy_url, settings.reply_ttl)))
         images = opened.enter_context(closing(ImageInput(settings)))
         client = opened.enter_context(closing(ChatClient(settings)))
 
         def replies() -> Replies:
-            known = Project.of(project.key, project.labeling_config, settings, store.project(project.key))
+            stored = store.project(project.key) if store else StoredProject({}, {})
+            known = Project.of(project.key, project.labeling_config, settings, stored)
             return Replies(known, images, store, client.endpoint)
 
         sources = sources_of(names, format, project.labeling_config, replies)

@@ -67,8 +67,8 @@ class Asked:
 class Replies:
     """Prompts and replies of a project's annotations, and the models' own replies that these were made from."""
 
-    def __init__(self, project: Project, images: ImageInput, store: Store, endpoint: str) -> None:
-        """`endpoint`: whom the backend asks, as part of the keys in the store."""
+    def __init__(self, project: Project, images: ImageInput, store: Store | None, endpoint: str) -> None:
+        """`store`: the backend's, None where there is none; `endpoint`: whom it asks, as part of the keys there."""
         self._project = project
         self._images = images
         self._store = store
@@ -119,7 +119,7 @@ class Replies:
             if _is_of(prediction, asked.prepared):
                 return asked.reply(prediction.result), prediction.model_version
         key = asked.prepared.request.key(self._endpoint)
-        kept = self._store.replies([key]).get(key)
+        kept = self._store.replies([key]).get(key) if self._store else None
         if kept is None:
             raise LeftOut("the model's own reply is not known any more")
         return asked.reply(asked.prepared.regions(kept)), self._project.version_with(

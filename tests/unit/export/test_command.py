@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,11 +36,13 @@ def task(id: int, reply: str) -> Any:
 
 
 class Studio(MediaServer):
-    """A Label Studio with one project, its tasks on one page."""
+    """A Label Studio with one project, its tasks on one page; where it `hangs`, the next page never comes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.tasks: list[Any] = []
+        self.hangs = False
+        self.reached = threading.Event()
 
     def answer(self, asked: Asked) -> Answer:
         parts = urlsplit(asked.path)
@@ -43,6 +50,9 @@ class Studio(MediaServer):
             return _json({"id": 7, "title": "Seven", "label_config": TEXT, "created_at": "2026-01-02T03:04:05Z"})
         if parts.path == "/api/tasks/":
             first = parse_qs(parts.query)["page"] == ["1"]
+            if not first and self.hangs:
+                self.reached.set()
+                self.stopping.wait(60)
             return _json({"tasks": self.tasks if first else [], "total": len(self.tasks)})
         return Answer(b'{"detail": "none"}', 404)
 
@@ -74,6 +84,12 @@ def test_a_summary_says_what_was_written_and_what_was_not(studio: Studio, tmp_pa
     assert f"2 examples written to {tmp_path / 'train.jsonl'}." in done.stdout
     assert "     1  the response is an error text" in done.stdout
     assert "at least 10 examples" in done.stdout
+
+
+def test_no_database_is_made_where_there_is_none(studio: Studio, tmp_path: Path) -> None:
+    studio.tasks = [task(1, "One.")]
+    assert run(tmp_path).exit_code == 0
+    assert not (tmp_path / "data").exists()
 
 
 def test_json_says_the_same_for_scripts(studio: Studio, tmp_path: Path) -> None:
@@ -133,3 +149,19 @@ def test_a_setting_that_is_missing_is_named(
     done = run(tmp_path)
     assert done.exit_code == 2
     assert f"{name} is not set" in done.stderr
+
+
+def test_ctrl_c_leaves_nothing_half_done(studio: Studio, tmp_path: Path) -> None:
+    studio.tasks, studio.hangs = [task(1, "One.")], True
+    file = tmp_path / "train.jsonl"
+    file.write_text("of before\n")
+    command = [sys.executable, "-c", "from llm_interactive.cli.app import app; app()", "export"]
+    command += ["--project", "7", "--format", "chat", "-o", str(file)]
+    with subprocess.Popen(command, env=os.environ, stderr=subprocess.PIPE) as process:
+        assert studio.reached.wait(60)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in said
+    assert file.read_text() == "of before\n"
+    assert [path.name for path in tmp_path.iterdir() if "jsonl" in path.name] == ["train.jsonl"]
