@@ -10,21 +10,18 @@ from typing import Any
 from llm_interactive.errors import TaskDataError
 from llm_interactive.labeling.fields import object_value
 from llm_interactive.labeling.tags import ControlTag, Region
-from llm_interactive.outputs.base import Checked, Data, Output, Schema, region, region_id
-from llm_interactive.outputs.choices import Option, Options
-from llm_interactive.outputs.places import number
-from llm_interactive.outputs.spans import (
-    array_of,
-    brings_labels,
+from llm_interactive.outputs.base import Checked, Data, Schema, region, region_id
+from llm_interactive.outputs.labelled import (
+    Labelled,
     checked_label,
     checked_values,
-    guides,
     items_of,
     joined,
     label_options,
     regions_of,
     values_of,
 )
+from llm_interactive.outputs.places import number
 
 _SIDES = ("left", "top", "right", "bottom")
 _MOST = 1000
@@ -32,25 +29,13 @@ _FAR = 1_000_000
 
 
 @dataclass(eq=False)
-class Boxes:
+class Boxes(Labelled):
     """RectangleLabels, or Labels with a `rectangle` control beside it: a list of {"label", sides from 0 to 1000}.
 
     A box also has "page", from 1, where the object shows several images, and a value for each of `per_region`.
     """
 
-    control: ControlTag
-    per_region: Sequence[Output] = ()
     rectangle: ControlTag | None = None
-
-    @property
-    def depends_on_task(self) -> bool:
-        """Whether the task brings labels."""
-        return brings_labels(self.control) or any(output.depends_on_task for output in self.per_region)
-
-    @property
-    def key(self) -> str:
-        """Under which the labels stand in a region's value."""
-        return self.control.tag.lower()
 
     @property
     def _pages(self) -> str:
@@ -65,17 +50,15 @@ class Boxes:
         properties = {"label": label_options(self.control, data).schema(null=False)}
         for name in [*(["page"] if self._pages else []), *_SIDES]:
             properties[name] = {"type": "integer"}
-        return array_of(properties | {output.control.name: output.schema(data) for output in self.per_region})
+        return self.array(properties, data)
 
     def guide(self, data: Data) -> str:
         """The form of a box, and the labels with their hints."""
-        parts = [f'"label" (one of {label_options(self.control, data).listed()})']
+        parts = [self.label_part(data)]
         if self._pages:
             parts.append('"page" (the number of the image, counted from 1)')
         parts.append(f'"left", "top", "right", "bottom" (whole numbers from 0 to {_MOST} of width and height)')
-        return (
-            f"list of objects {{{', '.join(parts + guides(self.per_region, data))}}}, one for each thing in the image"
-        )
+        return f"{self.form(parts, data)}, one for each thing in the image"
 
     def check(self, value: Any, data: Data) -> Checked:
         """The boxes with a label and a page that exist and an area; sides are put into order and into the image."""
@@ -122,17 +105,15 @@ class Boxes:
 
     def value_of(self, regions: Sequence[Region]) -> Any:
         """The boxes of the regions; those of all controls where boxes have per-region values."""
-        names = Options(Option(label.name, (label.stored,)) for label in self.control.labels).name_of
         boxes: list[dict[str, Any]] = []
         for entry in regions:
             value = entry.get("value")
             if entry.get("from_name") != self.control.name or not isinstance(value, Mapping):
                 continue
             sides = _thousandths(value)
-            labels = value.get(self.key)
-            for label in labels if isinstance(labels, list) and sides else []:
+            for label in self.labels_in(value) if sides else []:
                 page = {"page": (number(entry.get("item_index")) or 0) + 1} if self._pages else {}
-                box = {"label": names.get((str(label),), str(label))} | page | (sides or {})
+                box = {"label": label} | page | (sides or {})
                 boxes.append(box | values_of(self.per_region, regions, entry.get("id")))
         return boxes
 

@@ -9,11 +9,12 @@ from llm_interactive.labeling.tags import ControlTag
 from llm_interactive.outputs.base import Data, Output
 from llm_interactive.outputs.boxes import Boxes
 from llm_interactive.outputs.choices import Choices, Taxonomy
+from llm_interactive.outputs.labelled import Labelled, label_options
 from llm_interactive.outputs.per_item import PerItem
 from llm_interactive.outputs.ranking import Pairwise, Ranker
 from llm_interactive.outputs.relations import Relations
 from llm_interactive.outputs.scalars import DateTime, Number, Rating
-from llm_interactive.outputs.spans import Spans, label_options
+from llm_interactive.outputs.spans import Spans
 from llm_interactive.outputs.textarea import TextArea
 
 _OF_THE_TASK: Mapping[str, Callable[[ControlTag], Output]] = {
@@ -52,7 +53,7 @@ def outputs_of(spec: PromptSpec) -> tuple[tuple[Output, ...], Unfilled]:
         if output is not None:
             outputs.append(output)
             used.add(tag.name)
-            if isinstance(output, Spans | Boxes):
+            if isinstance(output, Labelled):
                 used |= {other.control.name for other in inner}
                 used |= {rectangle.name} if rectangle and isinstance(output, Boxes) else set()
     unfilled += [(tag, _reason(tag)) for tag in tags if tag.name not in used]
@@ -75,7 +76,7 @@ def has_options(output: Output, data: Data) -> bool:
         output = output.inner
     if isinstance(output, Choices):
         return bool(output.names(data))
-    if isinstance(output, Spans | Boxes):
+    if isinstance(output, Labelled):
         return bool(label_options(output.control, data).names)
     return not isinstance(output, Ranker) or bool(output.items(data).names)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from llm_interactive.labeling.fields import object_value
 from llm_interactive.labeling.tags import Region
 from llm_interactive.outputs.base import Checked, Data, Output, Schema, region_id
+from llm_interactive.outputs.labelled import array_of, items_of, joined
+from llm_interactive.outputs.places import number
 
 
 class PerItem:
@@ -25,9 +27,7 @@ class PerItem:
 
     def schema(self, data: Data) -> Schema:
         """An array of pages and values."""
-        properties: Schema = {"page": {"type": "integer"}, "value": self.inner.schema(data)}
-        page = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-        return {"type": "array", "items": page}
+        return array_of({"page": {"type": "integer"}, "value": self.inner.schema(data)})
 
     def guide(self, data: Data) -> str:
         """The form, and the values' own guide."""
@@ -38,18 +38,17 @@ class PerItem:
         """The entries that fit, by page; of several for one page the first."""
         found: dict[int, Any] = {}
         pages = self._pages(data)
-        faults = set() if value is None or isinstance(value, list) else {"must be a list"}
-        for entry in value if isinstance(value, list) else []:
-            page = entry.get("page") if isinstance(entry, Mapping) else None
-            if not isinstance(page, int) or isinstance(page, bool) or not 1 <= page <= pages:
-                faults.add(f'must have a "page" from 1 to {pages} in each entry')
+        faults: list[str] = []
+        for entry in items_of(value, faults):
+            page = number(entry.get("page"))
+            if page is None or not 1 <= page <= pages:
+                faults.append(f'must have a "page" from 1 to {pages} in each entry')
                 continue
             checked = self.inner.check(entry.get("value"), data)
-            faults |= {f"on page {page} {checked.fault}"} if checked.fault else set()
+            faults += [f"on page {page} {checked.fault}"] if checked.fault else []
             if checked.value not in (None, [], {}):
                 found.setdefault(page, checked.value)
-        entries = [{"page": page, "value": found[page]} for page in sorted(found)]
-        return Checked(entries, "; ".join(sorted(faults)) or None)
+        return Checked([{"page": page, "value": found[page]} for page in sorted(found)], joined(faults))
 
     def _pages(self, data: Data) -> int:
         pages = object_value(self.control.objects[0].attributes.get("valuelist", ""), data)

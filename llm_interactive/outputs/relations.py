@@ -8,16 +8,9 @@ from typing import Any
 
 from llm_interactive.labeling.tags import ControlTag, Region
 from llm_interactive.outputs.base import Checked, Data, Schema
+from llm_interactive.outputs.labelled import array_of, brings_labels, items_of, joined, label_options
 from llm_interactive.outputs.places import number
-from llm_interactive.outputs.spans import (
-    Spans,
-    array_of,
-    brings_labels,
-    items_of,
-    joined,
-    label_options,
-    region_numbers,
-)
+from llm_interactive.outputs.spans import Spans, region_numbers
 
 
 @dataclass(eq=False)

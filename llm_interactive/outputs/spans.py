@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from llm_interactive.labeling.tags import ControlTag, ObjectTag, Region
-from llm_interactive.outputs.base import Checked, Data, Output, Schema, region, region_id
-from llm_interactive.outputs.choices import Option, Options, labels_of
+from llm_interactive.labeling.tags import ObjectTag, Region
+from llm_interactive.outputs.base import Checked, Data, Schema, region, region_id
+from llm_interactive.outputs.labelled import (
+    Labelled,
+    checked_label,
+    checked_values,
+    items_of,
+    joined,
+    label_options,
+    regions_of,
+    values_of,
+)
 from llm_interactive.outputs.places import number
 from llm_interactive.outputs.texts import TEXT_OBJECTS, Mention, span_text
-
-
-def brings_labels(control: ControlTag) -> bool:
-    """Whether the task's data bring labels of a control (`value="$field"`)."""
-    return "$" in control.attributes.get("value", "")
-
-
-def label_options(control: ControlTag, data: Data) -> Options:
-    """The labels that a control's regions can have.
-
-    Raises:
-        TaskDataError: the task does not bring them.
-    """
-    labels = labels_of(control, data) if brings_labels(control) else control.labels
-    return Options(Option(label.name, (label.stored,), label.hint) for label in labels)
 
 
 def region_numbers(regions: Sequence[Region]) -> dict[str, int]:
@@ -40,26 +33,14 @@ def region_numbers(regions: Sequence[Region]) -> dict[str, int]:
 
 
 @dataclass(eq=False)
-class Spans:
+class Spans(Labelled):
     """Labels, HyperTextLabels and ParagraphLabels: a list of {"quote", "label"} in reading order.
 
     A span also has "paragraph" where the text is made of paragraphs, "n" where relations refer to spans (`numbered`),
     and a value for each of `per_region`, whose regions share the span's id and follow it.
     """
 
-    control: ControlTag
-    per_region: Sequence[Output] = ()
     numbered: bool = False
-
-    @property
-    def depends_on_task(self) -> bool:
-        """Whether the task brings labels."""
-        return brings_labels(self.control) or any(output.depends_on_task for output in self.per_region)
-
-    @property
-    def key(self) -> str:
-        """Under which the labels stand in a region's value."""
-        return self.control.tag.lower()
 
     @cached_property
     def _objects(self) -> list[ObjectTag]:
@@ -81,18 +62,16 @@ class Spans:
             properties = {"n": {"type": "integer"}, **properties}
         if self._in_paragraphs:
             properties["paragraph"] = {"type": ["integer", "null"]}
-        return array_of(properties | {output.control.name: output.schema(data) for output in self.per_region})
+        return self.array(properties, data)
 
     def guide(self, data: Data) -> str:
         """The form of a span, and the labels with their hints."""
-        parts = ['"quote" (the words exactly as they stand in the text)']
-        parts.append(f'"label" (one of {label_options(self.control, data).listed()})')
+        parts = ['"quote" (the words exactly as they stand in the text)', self.label_part(data)]
         if self.numbered:
             parts.insert(0, '"n" (the number of the object, counted from 1 over all lists)')
         if self._in_paragraphs:
             parts.append('"paragraph" (the number of its paragraph, counted from 1, or null)')
-        form = ", ".join(parts + guides(self.per_region, data))
-        return f"list of objects {{{form}}}, one for each mention, in reading order"
+        return f"{self.form(parts, data)}, one for each mention, in reading order"
 
     def check(self, value: Any, data: Data) -> Checked:
         """The spans with a quote and a label that exists; whether the text has the quote does not matter here."""
@@ -161,16 +140,14 @@ class Spans:
 
         `regions` are those of all controls where spans are numbered or have per-region values.
         """
-        names = Options(Option(label.name, (label.stored,)) for label in self.control.labels).name_of
         numbers = region_numbers(regions)
         own = [entry for entry in regions if entry.get("from_name") == self.control.name]
         spans: list[dict[str, Any]] = []
         for entry in sorted(own, key=lambda entry: _reading_order(_value(entry))):
             value, id = _value(entry), entry.get("id")
             quote = self._quote(entry, data)
-            labels = value.get(self.key)
-            for label in labels if isinstance(labels, list) and quote else []:
-                span: dict[str, Any] = {"quote": quote, "label": names.get((str(label),), str(label))}
+            for label in self.labels_in(value) if quote else []:
+                span: dict[str, Any] = {"quote": quote, "label": label}
                 if self.numbered:
                     span["n"] = numbers.get(str(id))
                 if self._in_paragraphs:
@@ -185,86 +162,6 @@ class Spans:
             return text.replace("\\n", "\n")  # the page writes line breaks as a backslash and an n
         target = next((target for target in self._objects if target.name == entry.get("to_name")), None)
         return span_text(target, data).quote(_value(entry)) if target and data is not None else None
-
-
-def array_of(properties: Mapping[str, Schema]) -> Schema:
-    """The schema of a list of objects."""
-    required = list(properties)
-    item = {"type": "object", "properties": dict(properties), "required": required, "additionalProperties": False}
-    return {"type": "array", "items": item}
-
-
-def guides(per_region: Sequence[Output], data: Data) -> list[str]:
-    """What is said of the values that belong to each region."""
-    return [f"{json.dumps(out.control.name, ensure_ascii=False)} ({out.guide(data)})" for out in per_region]
-
-
-def items_of(value: Any, faults: list[str]) -> list[Mapping[str, Any]]:
-    """The objects of a list; one object counts as a list of it, null as an empty one."""
-    items = [] if value is None else [value] if isinstance(value, Mapping) else value
-    objects = [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
-    if not isinstance(items, list) or len(objects) < len(items):
-        faults.append("must be a list of objects")
-    return objects
-
-
-def checked_label(item: Mapping[str, Any], options: Options, faults: list[str]) -> str | None:
-    """The name of an object's label; None where it has none that exists."""
-    label = item.get("label")
-    if isinstance(label, list) and len(label) == 1:
-        label = label[0]
-    option = options.find(str(label)) if isinstance(label, str | int | float) else None
-    if option is None:
-        faults.append(f'must have one of {options.listed(50)} as "label" in each object')
-    return option.name if option else None
-
-
-def checked_values(
-    per_region: Sequence[Output], item: Mapping[str, Any], data: Data, faults: list[str]
-) -> dict[str, Any]:
-    """The values of the per-region controls in an object."""
-    values: dict[str, Any] = {}
-    for output in per_region:
-        checked = output.check(item.get(output.control.name), data)
-        values[output.control.name] = checked.value
-        if checked.fault:
-            faults.append(f'has a "{output.control.name}" that {checked.fault}')
-    return values
-
-
-def joined(faults: Sequence[str]) -> str | None:
-    """One phrase for the first few different faults; None for none."""
-    return "; ".join(list(dict.fromkeys(faults))[:3]) or None
-
-
-def regions_of(
-    per_region: Sequence[Output], item: Mapping[str, Any], data: Data, target: ObjectTag, id: str
-) -> list[Region]:
-    """The regions of an object's per-region values: they have the id and the object of the region they belong to."""
-    made = [
-        entry
-        for output in per_region
-        if _goes_with(output.control, item["label"])
-        for entry in output.regions(item.get(output.control.name), data)
-    ]
-    return [{**entry, "id": id, "to_name": target.name} for entry in made]
-
-
-def _goes_with(control: ControlTag, label: str) -> bool:
-    """Whether the page shows a per-region control for a region with that label (`whenLabelValue`)."""
-    wanted = [set(condition.values) for condition in control.conditions if condition.kind == "region-selected"]
-    # On the control itself it counts without a `visibleWhen`, too (regions/Result.js, canBeSubmitted).
-    wanted.append({text.strip() for text in control.attributes.get("whenlabelvalue", "").split(",") if text.strip()})
-    return all(not labels or label in labels for labels in wanted)
-
-
-def values_of(per_region: Sequence[Output], regions: Sequence[Region], id: Any) -> dict[str, Any]:
-    """The inverse: the per-region values of the region with that id."""
-    same = [entry for entry in regions if entry.get("id") == id]
-    return {
-        output.control.name: output.value_of([e for e in same if e.get("from_name") == output.control.name])
-        for output in per_region
-    }
 
 
 def _value(entry: Region) -> Mapping[str, Any]:
