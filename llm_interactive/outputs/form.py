@@ -133,23 +133,16 @@ class Form:
         """The region of the prompt field."""
         return region(self.spec.prompt, {"text": [prompt]})
 
-    @cached_property
-    def _ordered(self) -> tuple[Output, ...]:
-        """The outputs with the response first."""
-        return tuple(sorted(self.outputs, key=lambda output: output.control != self.spec.response))
-
     def _open(self, data: Data) -> tuple[Output, ...]:
-        """The outputs that can be filled for a task, the response first: those that the task brings labels for."""
-        if self._constant:
-            return self._ordered
-        return tuple(output for output in self._ordered if has_options(output, data))
+        """The outputs that can be filled for a task: those that the task brings labels for."""
+        return self.outputs if self._constant else tuple(out for out in self.outputs if has_options(out, data))
 
     @cached_property
     def _constant(self) -> tuple[Schema, str] | None:
         if self.is_plain or any(output.depends_on_task for output in self.outputs):
             return None
-        said = guide(self._ordered, {})  # first, as it is bounded
-        return object_schema(self._ordered, {}), said
+        said = guide(self.outputs, {})  # first, as it is bounded
+        return object_schema(self.outputs, {}), said
 
 
 def _meaning(tag: ControlTag) -> list[Any]:

@@ -14,7 +14,7 @@ from llm_interactive.outputs.choices import Choices, fold
 from llm_interactive.outputs.json_objects import objects_in
 from llm_interactive.outputs.plain_text import match
 from llm_interactive.outputs.schema import visible
-from llm_interactive.outputs.textarea import TextArea
+from llm_interactive.outputs.textarea import is_response
 
 _CUT = "the answer was too long and was cut off"
 _NOT_JSON = "the answer is not a JSON object with the keys that were asked for"
@@ -38,7 +38,7 @@ def read(reply: str, outputs: Sequence[Output], data: Data, *, cut: bool = False
     response what there is.
 
     Looked for is the JSON object with the most known keys, whatever stands around it. Without one, the reply is the
-    text of the first TextArea, and labels are taken from it where it clearly names them.
+    text of the response, else of the first TextArea, and labels are taken from it where it clearly names them.
     """
     text = reply.strip()
     fields = _fields(text, outputs)
@@ -64,7 +64,7 @@ def read(reply: str, outputs: Sequence[Output], data: Data, *, cut: bool = False
 
 def _broken_off(text: str, outputs: Sequence[Output]) -> dict[str, Any]:
     """The response of a reply that was cut off within it, as far as it came."""
-    names = [output.control.name for output in outputs if isinstance(output, TextArea) and output.is_response]
+    names = [output.control.name for output in outputs if is_response(output)]
     try:
         found = from_json(text[text.find("{") :], allow_partial="trailing-strings")
     except ValueError:
@@ -75,7 +75,7 @@ def _broken_off(text: str, outputs: Sequence[Output]) -> dict[str, Any]:
 def _from_text(text: str, outputs: Sequence[Output], data: Data, *, cut: bool) -> Answer:
     values: dict[str, Any] = {}
     areas = [output for output in outputs if output.control.tag == "TextArea" and not output.control.per_item]
-    for area in areas[:1]:
+    for area in sorted(areas, key=is_response, reverse=True)[:1]:
         values[area.control.name] = area.check(text, data).value
     # The last word of a text that was cut off may be the beginning of another label.
     choices = [] if cut else [output for output in outputs if type(output) is Choices and not output.nested]

@@ -11,6 +11,7 @@ from llm_interactive.errors import LabelingConfigError
 from llm_interactive.labeling.tags import Condition, ControlTag, Label
 from llm_interactive.outputs.base import Data, Output, Schema
 from llm_interactive.outputs.choices import JOINT
+from llm_interactive.outputs.textarea import is_response
 
 # What the strictest servers take in all (Azure's page of December 2025; llama.cpp's time grows with it as well).
 MAX_ENUM_VALUES = 500
@@ -66,8 +67,8 @@ def guide(outputs: Sequence[Output], data: Data) -> str:
 
 
 def ordered(outputs: Sequence[Output]) -> list[Output]:
-    """The outputs in the order of the schema: texts first, where a model thinks; others after what they hang on."""
-    waiting = sorted(outputs, key=lambda output: _rank(output.control))
+    """The outputs in the order of the schema: the response first, where a model thinks; after what they hang on."""
+    waiting = sorted(outputs, key=lambda output: (not is_response(output), _rank(output.control)))
     placed: list[Output] = []
     while waiting:
         names = {output.control.name for output in waiting}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_interactive.labeling.tags import ControlTag, Region
-from llm_interactive.outputs.base import Checked, Data, Schema, region
+from llm_interactive.outputs.base import Checked, Data, Output, Schema, region
 from llm_interactive.outputs.scalars import stored_values
 from llm_interactive.text import storable
 
@@ -53,3 +53,8 @@ class TextArea:
         """The texts, always as a list."""
         values = stored_values(self.control, regions, "text")
         return [text for value in values for text in ([value] if isinstance(value, str) else value)]
+
+
+def is_response(output: Output) -> bool:
+    """Whether an output is the response of its prompt spec."""
+    return isinstance(output, TextArea) and output.is_response
