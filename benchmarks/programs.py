@@ -87,7 +87,7 @@ class Backend:
         }
         self._child = Child(
             "The backend",
-            [sys.executable, "-m", "llm_interactive"],
+            [sys.executable, "-m", "llm_interactive", "serve"],
             log=folder / "backend.log",
             env=clean_environment(**environment),
             cwd=ROOT,

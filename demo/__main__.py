@@ -131,6 +131,7 @@ def instructions(ports: Ports, prepared: list[Prepared]) -> str:
     lines += [
         "Open a task, turn on Auto-Annotation below it, type the prompt into the prompt field and press Shift+Enter.",
         "For many tasks at once: select them in the list, then Actions > Retrieve Predictions.",
+        f"What goes on, and what it costs: http://localhost:{ports.backend}/",
         f"The model is {MODEL_NAME}: real, but very small. Don't expect wisdom.",
         "",
         "Ctrl-C stops everything.",

@@ -26,5 +26,5 @@ def backend_child(port: int, *, llm_url: str, data: Path, log: Path, **settings:
         OPENAI_MODEL=llm_server.MODEL_NAME,
     )
     data.mkdir(parents=True, exist_ok=True)
-    command = [str(BACKEND_PYTHON), "-m", "llm_interactive"]
+    command = [str(BACKEND_PYTHON), "-m", "llm_interactive", "serve"]
     return Child("The backend", command, log=log, env=env | settings, cwd=ROOT)

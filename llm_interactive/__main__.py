@@ -1,9 +1,7 @@
-"""`python -m llm_interactive` is `llm-interactive serve`."""
+"""`python -m llm_interactive` is the command `llm-interactive`."""
 
 from __future__ import annotations
 
-import sys
-
 from llm_interactive.cli.app import app
 
-app(["serve", *sys.argv[1:]], prog_name="llm-interactive")
+app(prog_name="llm-interactive")

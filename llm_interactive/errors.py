@@ -17,6 +17,7 @@
         ├── RejectedError            502  this request will never succeed (too long, filtered, refused)
         │   └── NoImagesError        502  it has an image, and the model takes text only
         └── AccountError             502  no request will succeed (key, quota, model): a batch stops at once
+            └── BudgetError          502  the limit of money that a run may spend is reached
 
 A message is shown to annotators and project owners. It never holds a key, a traceback or task data.
 """
@@ -134,6 +135,10 @@ class RejectedError(LLMError):
 
 class AccountError(LLMError):
     """No request can succeed until somebody changes key, quota, model or endpoint."""
+
+
+class BudgetError(AccountError):
+    """The money that a run may spend is spent."""
 
 
 class NoImagesError(RejectedError):

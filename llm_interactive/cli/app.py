@@ -1,31 +1,40 @@
-"""The command and its list of subcommands."""
+"""The command and its subcommands, each a module of this package that is loaded when it is used."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from llm_interactive import __version__
-from llm_interactive.cli.compare import compare
-from llm_interactive.cli.evaluate import evaluate
-from llm_interactive.cli.export import export
-from llm_interactive.cli.prompts import prompts
-from llm_interactive.cli.serve import serve
+
+_COMMANDS = ("serve", "label", "evaluate", "compare", "export", "prompts")
+_LOOKS: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False}
+
+
+class _Commands(TyperGroup):
+    """The server starts sooner without what only the other subcommands need."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"{__package__}.{cmd_name}"), cmd_name)
+        if not isinstance(command, typer.Typer):
+            alone = typer.Typer(**_LOOKS)
+            alone.command(cmd_name)(command)
+            command = alone
+        return get_command(command)
+
 
 app = typer.Typer(
-    help="A Label Studio ML backend that labels with chat LLMs.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+    cls=_Commands, help="A Label Studio ML backend that labels with chat LLMs.", no_args_is_help=True, **_LOOKS
 )
-# A module that the server does not need is imported by the subcommand that does, so that the server starts sooner.
-app.command()(serve)
-app.command()(evaluate)
-app.command()(compare)
-app.command()(export)
-app.add_typer(prompts, name="prompts")
 
 
 def _show_version(wanted: bool) -> None:

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from llm_interactive.predict.overview import Overview, PromptState
     from llm_interactive.store.store import Store
 
-prompts = typer.Typer(help="See, pin and reset the prompts of projects.", no_args_is_help=True, rich_markup_mode=None)
+prompts = typer.Typer(
+    add_completion=False,
+    help="See, pin and reset the prompts of projects.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 ProjectName = Annotated[str, typer.Option("--project", help="The project's number in Label Studio.")]
 FieldName = Annotated[str | None, typer.Option("--field", help="The prompt field, where a project has several.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from llm_interactive.label_studio.records import (
 from llm_interactive.settings import Settings, without_user_info
 
 _PAGE = 100
+_SAMPLED_AT_ONCE = 10
 _PUSHED_AT_ONCE = 1000
 _SECONDS = 120.0
 _ANNOTATED = {
@@ -116,6 +118,22 @@ class LabelStudio:
             ]
         return sum(page.total for page in pages)
 
+    def some(self, project: int, most: int, *, ids: Sequence[int] | None = None, view: int | None = None) -> list[Task]:
+        """At most `most` of the tasks that `tasks` gives, from places chosen at random."""
+        if ids is not None:
+            return list(self.tasks(project, ids=random.sample(ids, min(most, len(ids)))))
+        pages = -(-self.count(project, view=view) // _SAMPLED_AT_ONCE)
+        places = random.sample(range(pages), min(pages, -(-most // _SAMPLED_AT_ONCE)))
+        [query] = _queries(False, None, view)
+        found: list[Task] = []
+        for place in places:
+            with self._translated(project):
+                page: Any = self._client.tasks.list(
+                    project=project, page=place + 1, page_size=_SAMPLED_AT_ONCE, **query
+                )
+                found += [task_of(one.dict()) for one in page.items or ()]
+        return found[:most]
+
     def predictions(self, project: int) -> list[Prediction]:
         """All predictions of a project, oldest first."""
         with self._translated(project):
@@ -131,10 +149,15 @@ class LabelStudio:
         while chunk := list(islice(waiting, _PUSHED_AT_ONCE)):
             # Not tried again: what was stored before the answer got lost would be stored twice.
             once: RequestOptions = {"max_retries": 0, "timeout_in_seconds": 600}
-            request = [PredictionRequest(**asdict(new)) for new in chunk]
+            request = [PredictionRequest(**asdict(new)) for new in chunk if not _is_nested(new)]
+            created = 0
             with self._translated(project):
-                created = self._client.projects.import_predictions(project, request=request, request_options=once)
-            missing = set() if created.created == len(chunk) else self._missing(project, chunk)
+                if request:
+                    answer = self._client.projects.import_predictions(project, request=request, request_options=once)
+                    created = answer.created or 0
+                for nested in filter(_is_nested, chunk):
+                    self._client.predictions.create(**asdict(nested), request_options=once)
+            missing = set() if created == len(request) else self._missing(project, chunk)
             yield Pushed(tuple(new.task for new in chunk if new.task not in missing), tuple(sorted(missing)))
 
     def _missing(self, project: int, chunk: Sequence[NewPrediction]) -> set[int]:
@@ -204,6 +227,13 @@ class LabelStudio:
             raise LabelStudioError(f"Label Studio at {address} {reason}. Check LABEL_STUDIO_URL.") from None
         except ValueError:
             raise LabelStudioError(f"What answers at {address} is no Label Studio. Check LABEL_STUDIO_URL.") from None
+
+
+def _is_nested(prediction: NewPrediction) -> bool:
+    """Whether it has nested Choices in the form that the page ticks, which the bulk endpoint drops."""
+    return any(
+        isinstance(one, list) for region in prediction.result for one in region.get("value", {}).get("choices") or ()
+    )
 
 
 def _queries(annotated: bool, ids: Sequence[int] | None, view: int | None) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from llm_interactive.errors import (
 )
 from llm_interactive.llm.client import Reply
 from llm_interactive.llm.turns import Queue
+from llm_interactive.predict.budget import Budget
 from llm_interactive.predict.predictions import prediction
 from llm_interactive.predict.prepare import PreparedTask, Task, prepare
 from llm_interactive.predict.project import Project
@@ -54,13 +55,24 @@ class BatchRun:
     Outcomes are counted even after `entries` has given up on them.
     """
 
-    def __init__(self, services: Services, project: Project, tasks: Sequence[Task]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        project: Project,
+        tasks: Sequence[Task],
+        *,
+        deadline: Deadline | None = None,
+        queue: Queue | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        """A run with a queue of its own that is over after PREDICT_DEADLINE, unless told otherwise."""
         self._services = services
         self._project = project
         self._tasks = tasks
         self._origin = project.origin(project.version)
-        self._deadline = Deadline.after(services.settings.predict_deadline)
-        self._queue = Queue(project.options.model)
+        self._deadline = deadline or Deadline.after(services.settings.predict_deadline)
+        self._queue = queue or Queue(project.options.model)
+        self._budget = budget
         self._key, self._started_at = uuid.uuid4().hex, time.time()
         self._prepared: dict[Slot, PreparedTask] = {}
         # Guards what follows.
@@ -84,7 +96,7 @@ class BatchRun:
         return bool(found) and all(isinstance(outcome, PromptError) for outcome in found)
 
     def entries(self) -> list[dict[str, Any]]:
-        """For each task a prediction, or `{"error": message}`; there by PREDICT_DEADLINE, or at `answer_now`.
+        """For each task a prediction, or `{"error": message}`; there by the deadline, or at `answer_now`.
 
         What is not done by then goes on in the background, and the next batch finds it in the store.
         """
@@ -183,7 +195,8 @@ class BatchRun:
                 slots.setdefault(self._services.replies.key(prepared), []).append((number, name))
         first = {key: self._prepared[of_key[0]] for key, of_key in slots.items()}
         patience = max(self._deadline, Deadline.after(BACKGROUND_SECONDS))
-        for key, asked in self._services.replies.ask_for(first, self._queue, patience, self._origin).items():
+        replies = self._services.replies.ask_for(first, self._queue, patience, self._origin, self._budget)
+        for key, asked in replies.items():
             if asked.paid:
                 self._services.usage.count(self._origin, from_store=len(slots[key]))
             asked.future.add_done_callback(partial(self._settle, slots[key], asked.paid))

@@ -6,16 +6,18 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from llm_interactive.deadline import Deadline
-from llm_interactive.errors import BackendError, DeadlineError, LeasedError
+from llm_interactive.errors import BackendError, DeadlineError, LeasedError, LLMError
 from llm_interactive.llm.client import ChatClient, ChatRequest, Reply, UnusableReply
 from llm_interactive.llm.completion import TOKENS
 from llm_interactive.llm.dispatcher import Dispatcher
 from llm_interactive.llm.turns import Queue
+from llm_interactive.predict.budget import Budget
 from llm_interactive.predict.prepare import PreparedTask
 from llm_interactive.store.leases import Leases
 from llm_interactive.store.store import Store
@@ -81,11 +83,16 @@ class Replies:
         return asked.future.result()
 
     def ask_for(
-        self, prepared: Mapping[str, PreparedTask], queue: Queue, deadline: Deadline, origin: Origin
+        self,
+        prepared: Mapping[str, PreparedTask],
+        queue: Queue,
+        deadline: Deadline,
+        origin: Origin,
+        budget: Budget | None = None,
     ) -> dict[str, Asked]:
         """The replies to tasks of a batch, by their keys."""
         paid = self._store.replies(prepared)
-        buy = partial(self._buy_once, origin)
+        buy = partial(self._buy_once, origin, budget)
         calls = {key: partial(buy, key, asked) for key, asked in prepared.items() if key not in paid}
         futures = self._dispatcher.submit(calls.items(), queue, deadline=deadline)
         asked = {key: Asked(future, paid=False) for key, future in zip(calls, futures, strict=True)}
@@ -95,20 +102,22 @@ class Replies:
         """What the reply is kept under."""
         return prepared.request.key(self._client.endpoint)
 
-    def _buy_once(self, origin: Origin, key: str, prepared: PreparedTask, deadline: Deadline) -> Reply:
+    def _buy_once(
+        self, origin: Origin, budget: Budget | None, key: str, prepared: PreparedTask, deadline: Deadline
+    ) -> Reply:
         """The reply under `key`, from the store if it has been bought since the batch looked.
 
         Raises:
             LeasedError: another process is buying it.
         """
         if self._leases is None:
-            return self._bought(key, origin) or self._buy(prepared, origin, key, deadline)
+            return self._bought(key, origin) or self._buy(prepared, origin, key, deadline, budget=budget)
         if not self._leases.take(key):
             if paid := self._bought(key, origin):
                 return paid
             raise LeasedError("Another process of the ML backend is asking for this reply. Try again in a moment.")
         try:
-            return self._bought(key, origin) or self._buy(prepared, origin, key, deadline)
+            return self._bought(key, origin) or self._buy(prepared, origin, key, deadline, budget=budget)
         finally:
             self._leases.free(key)
 
@@ -118,8 +127,17 @@ class Replies:
             self._store.usage.count(origin, from_store=1)
         return reply
 
-    def _buy(self, prepared: PreparedTask, origin: Origin, key: str, deadline: Deadline, *, wait: bool = True) -> Reply:
-        bill = _Bill(origin, prepared.task)
+    def _buy(
+        self,
+        prepared: PreparedTask,
+        origin: Origin,
+        key: str,
+        deadline: Deadline,
+        *,
+        wait: bool = True,
+        budget: Budget | None = None,
+    ) -> Reply:
+        bill = _Bill(origin, prepared.task, budget)
         reply = self._billed(prepared.request, bill, deadline)
         # A reply that was cut off would be cut off again.
         if not reply.cut and (faults := prepared.faults(reply.texts[0])):
@@ -143,6 +161,10 @@ class Replies:
 
     def _billed(self, request: ChatRequest, bill: _Bill, deadline: Deadline) -> Reply:
         """The reply to `request`, put on the `bill`; what is paid for and cannot be used is kept at once."""
+        with bill.room_for(request):
+            return self._called(request, bill, deadline)
+
+    def _called(self, request: ChatRequest, bill: _Bill, deadline: Deadline) -> Reply:
         started = time.perf_counter()
         try:
             reply = self._client.complete(request, min(deadline, Deadline.after(self._call_timeout)))
@@ -150,7 +172,7 @@ class Replies:
             bill.add(request, error.reply, time.perf_counter() - started, "unusable")
             self._store.usage.keep([bill.calls.pop()])
             raise
-        except BackendError:
+        except LLMError:
             self._store.usage.count(bill.origin, calls_failed=1)
             raise
         bill.add(request, reply, time.perf_counter() - started, "cut" if reply.cut else "ok")
@@ -163,10 +185,17 @@ class _Bill:
 
     origin: Origin
     task: str
+    budget: Budget | None = None
     calls: list[Call] = field(default_factory=list)
+
+    def room_for(self, request: ChatRequest) -> AbstractContextManager[None]:
+        """Lasts as long as the call; raises what `Budget.call` does."""
+        return self.budget.call(request) if self.budget else nullcontext()
 
     def add(self, request: ChatRequest, reply: Reply, seconds: float, outcome: str) -> None:
         """Note a call that took `seconds`."""
+        if self.budget:
+            self.budget.pay(reply)
         tokens = {name: getattr(reply, name) for name in TOKENS}
         origin = self.origin
         self.calls.append(Call(origin.project, origin.version, self.task, request.model, outcome, seconds, **tokens))

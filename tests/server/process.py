@@ -1,4 +1,4 @@
-"""The backend as users start it: `python -m llm_interactive` in a process of its own."""
+"""The backend as users start it: `llm-interactive serve` in a process of its own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Backend:
         self._log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "llm_interactive"],
+                [sys.executable, "-m", "llm_interactive", "serve"],
                 cwd=ROOT,
                 env=environment(PORT=str(self.port), **settings),
                 stdout=output,

@@ -1,0 +1,195 @@
+"""`llm-interactive label`: predictions for a project's tasks, with a plan before and a summary after."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from llm_interactive.errors import BackendError, PromptError, SetupError
+from llm_interactive.label_studio.client import LabelStudio
+from llm_interactive.label_studio.records import Project as StudioProject
+from llm_interactive.label_studio.records import Task
+from llm_interactive.predict.budget import Budget
+from llm_interactive.predict.label_run import LabelRun, Summary, as_dict, as_sent
+from llm_interactive.predict.plan import Plan, plan
+from llm_interactive.predict.project import Project
+from llm_interactive.services import Services
+from llm_interactive.settings import Settings, SettingsError
+
+_PLANNED_FROM = 50
+_console = Console(stderr=True)
+
+
+def label(
+    project: Annotated[int, typer.Option(help="Number of the project in Label Studio.")],
+    prompt_file: Annotated[
+        list[str] | None,
+        typer.Option(help="File that holds the prompt; FIELD=FILE where the form has several prompt fields."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model to ask instead of OPENAI_MODEL.")] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="Label this many tasks, chosen at random.")] = None,
+    filter: Annotated[int | None, typer.Option(help="Label the tasks of this Data Manager tab (its number).")] = None,
+    task: Annotated[str | None, typer.Option(help="Label these tasks: numbers with commas between.")] = None,
+    only_missing: Annotated[
+        bool, typer.Option("--only-missing", help="Leave out tasks that have a prediction by the same version.")
+    ] = False,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="Stop before this many US dollars are spent.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the start.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Label tasks of a Label Studio project and store the predictions there.
+
+    The project needs no connected model. Replies that were paid for already cost nothing, so that a run that was
+    stopped goes on where it was. LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY say where Label Studio is.
+
+    Exit status: 0 all tasks are labelled, 1 some are not, 2 it could not start.
+
+    \b
+    Example:
+      llm-interactive label --project 7 --sample 200 --max-cost 2
+    """
+    try:
+        with _services() as services, LabelStudio(services.settings) as studio:
+            found = studio.project(project)
+            asked = _project(services, found, prompt_file or [], model)
+            tasks, count, some = _chosen(studio, project, asked.version, sample, filter, _ids(task), only_missing)
+            _console.print(
+                _as_text(found, asked, plan(services, asked, list(map(as_sent, some)), count)), highlight=False
+            )
+            if not yes and not typer.confirm("Label them?", err=True):
+                raise typer.Exit(2)
+            run = LabelRun(services, studio, project, asked, _budget(services, asked, max_cost))
+            _label(run, tasks, count)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. What was paid for is kept: the same command goes on from here.", err=True)
+        raise typer.Exit(130) from None
+    except (BackendError, SettingsError) as error:
+        typer.echo(f"llm-interactive: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(json.dumps(as_dict(run.summary)) if as_json else _summary(run.summary, count))
+    if run.summary.done < count:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _services() -> Iterator[Services]:
+    services = Services.build(Settings.from_environment())
+    try:
+        yield services
+    finally:
+        services.close()
+
+
+def _project(services: Services, found: StudioProject, prompt_files: Sequence[str], model: str | None) -> Project:
+    """The project with the prompts of these files in the place of its own."""
+    services.settings.require_access()
+    project = Project.of(found.key, found.labeling_config, services.settings, services.store.project(found.key))
+    prompts = {**project.stored.prompts, **dict(_prompt(file, project) for file in prompt_files)}
+    options = project.options if model is None else replace(project.options, model=model)
+    project = replace(project, options=options, stored=replace(project.stored, prompts=prompts))
+    if not any(map(project.prompt_of, project.forms)):
+        raise PromptError("The project has no prompt yet. Give one by --prompt-file, or use one in Label Studio.")
+    return project
+
+
+def _prompt(given: str, project: Project) -> tuple[str, str]:
+    """The prompt field's name and the prompt of a --prompt-file."""
+    names = [form.name for form in project.forms]
+    field, _, file = given.rpartition("=")
+    if not field and len(names) > 1:
+        raise typer.BadParameter(
+            f"The form has several prompt fields: --prompt-file FIELD=FILE, of {', '.join(names)}."
+        )
+    if field and field not in names:
+        raise typer.BadParameter(f"{field} is no prompt field of the form; there is {', '.join(names)}.")
+    try:
+        prompt = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{file} cannot be read: {error}.") from None
+    if not prompt:
+        raise typer.BadParameter(f"{file} is empty.")
+    return field or names[0], prompt
+
+
+def _chosen(
+    studio: LabelStudio,
+    project: int,
+    version: str,
+    sample: int | None,
+    view: int | None,
+    ids: Sequence[int] | None,
+    only_missing: bool,
+) -> tuple[Iterable[Task], int, list[Task]]:
+    """The tasks to label, how many they are, and some of them at random."""
+    if sample is None and not only_missing:
+        count = studio.count(project, ids=ids, view=view)
+        return studio.tasks(project, ids=ids, view=view), count, studio.some(project, _PLANNED_FROM, ids=ids, view=view)
+    done = {old.task for old in studio.predictions(project) if old.model_version == version} if only_missing else set()
+    tasks = [task for task in studio.tasks(project, ids=ids, view=view) if task.id not in done]
+    # The same tasks in the next run, which then costs nothing.
+    chosen = tasks if sample is None else random.Random(project).sample(tasks, min(sample, len(tasks)))  # noqa: S311
+    return chosen, len(chosen), random.sample(chosen, min(_PLANNED_FROM, len(chosen)))
+
+
+def _ids(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"--task takes numbers with commas between, not {text!r}.") from None
+
+
+def _budget(services: Services, project: Project, most: float | None) -> Budget | None:
+    if most is None:
+        return None
+    model, prices = project.options.model, services.prices
+    if prices.cost(model, {"prompt_tokens": 1, "cached_tokens": 0, "completion_tokens": 1}) is None:
+        raise SetupError(
+            f"The price of {model} is not known, so --max-cost cannot hold. Set PRICE_INPUT and PRICE_OUTPUT."
+        )
+    return Budget(most, lambda reply: prices.cost(model, asdict(reply)) or 0.0)
+
+
+def _label(run: LabelRun, tasks: Iterable[Task], count: int) -> None:
+    columns = (TextColumn("Labeling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_console) as progress:
+        bar = progress.add_task("", total=count)
+        for through in run.label(tasks):
+            progress.advance(bar, through)
+
+
+def _as_text(found: StudioProject, project: Project, ahead: Plan) -> str:
+    lines = [
+        f"{found.title}: {ahead.tasks} tasks by {project.version}",
+        f"  already paid for  about {ahead.paid}",
+        f"  tokens            about {ahead.prompt_tokens:,} in, {ahead.completion_tokens:,} out",
+        f"  cost              {money(ahead.cost)}",
+        f"  time              {'unknown' if ahead.seconds is None else f'about {ahead.seconds:.0f} s'}",
+    ]
+    if ahead.failing:
+        lines.append(f"  cannot be asked   about {ahead.failing}: {ahead.failure}")
+    return "\n".join(lines)
+
+
+def _summary(summary: Summary, count: int) -> str:
+    left = count - summary.done - summary.failed.total()
+    lines = [f"{summary.done} of {count} tasks labelled by {summary.model_version}, for {money(summary.cost)}"]
+    lines += [f"  {name} is filled in {filled} of {summary.done}" for name, filled in summary.filled.items()]
+    lines += [f"  {number} failed: {cause}" for cause, number in summary.failed.most_common()]
+    lines += [f"  {left} are left"] if left > 0 else []
+    return "\n".join(lines)
+
+
+def money(cost: float | None) -> str:
+    """US dollars to read; "unknown" where the price is."""
+    return "an unknown amount" if cost is None else f"${cost:.4f}"

@@ -1,0 +1,110 @@
+"""A project's tasks → predictions in Label Studio: asked, pushed, counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from llm_interactive.label_studio.client import LabelStudio
+from llm_interactive.label_studio.records import NewPrediction, Task
+from llm_interactive.llm.completion import TOKENS
+from llm_interactive.predict.budget import Budget
+from llm_interactive.predict.bulk import BulkRun, Entries
+from llm_interactive.predict.project import Project
+from llm_interactive.services import Services
+
+_SPENT = ("calls_ok", "calls_failed", *TOKENS)
+_DROPPED = "Label Studio did not take the prediction."
+
+
+@dataclass
+class Summary:
+    """What became of the tasks so far: `failed` by cause, `filled` by control's name, `cost` in US dollars.
+
+    `cost` is None where the price is not known.
+    """
+
+    model_version: str
+    done: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    filled: Counter[str] = field(default_factory=Counter)
+    replaced: int = 0
+    cost: float | None = 0.0
+
+
+class LabelRun:
+    """Labels tasks of the project `number` of a Label Studio with the prompts of `project`."""
+
+    def __init__(
+        self, services: Services, studio: LabelStudio, number: int, project: Project, budget: Budget | None = None
+    ) -> None:
+        self._services = services
+        self._studio = studio
+        self._project = project
+        self._number = number
+        self._version = project.version
+        self._names = [output.control.name for form in project.forms for output in form.outputs]
+        self._run = BulkRun(services, project, budget)
+        self.summary = Summary(self._version, filled=Counter(dict.fromkeys(self._names, 0)))
+
+    def label(self, tasks: Iterable[Task]) -> Iterator[int]:
+        """Label `tasks` and push their predictions, some hundreds at a time; gives how many tasks are through.
+
+        At the end a task's older predictions by the same version are removed, if the new one is in; those of other
+        versions stay, for comparing.
+        """
+        before = self._spent()
+        stored: set[int] = set()
+        for entries in self._run.entries(map(as_sent, tasks)):
+            stored |= self._push(entries)
+            self.summary.cost = self._cost_since(before)
+            yield len(entries)
+        self.summary.replaced = self._studio.delete_older(self._number, stored, [self._version])
+
+    def _push(self, entries: Entries) -> set[int]:
+        """Push the predictions among `entries`; gives the tasks that have one now."""
+        new = [
+            NewPrediction(int(task["id"]), entry["result"], self._version, entry["score"])
+            for task, entry in entries
+            if "result" in entry
+        ]
+        summary = self.summary
+        stored: set[int] = set()
+        summary.failed.update(entry["error"] for _, entry in entries if "error" in entry)
+        for pushed in self._studio.push(self._number, new):
+            stored.update(pushed.stored)
+            summary.failed.update([_DROPPED] * len(pushed.dropped))
+        summary.done += len(stored)
+        for prediction in new:
+            if prediction.task in stored:
+                summary.filled.update({region["from_name"] for region in prediction.result} & set(self._names))
+        return stored
+
+    def _spent(self) -> Counter[str]:
+        rows = self._services.store.usage.totals(self._project.id)
+        return Counter({name: row[name] for row in rows if row["version"] == self._version for name in _SPENT})
+
+    def _cost_since(self, before: Counter[str]) -> float | None:
+        spent = self._spent()
+        spent.subtract(before)
+        calls = spent["calls_ok"] + spent["calls_failed"]
+        return self._services.prices.cost(self._project.options.model, spent, calls) if calls else 0.0
+
+
+def as_sent(task: Task) -> Mapping[str, Any]:
+    """A task as Label Studio sends it to the backend; what was done to it does not count here."""
+    return {"id": task.id, "data": task.data}
+
+
+def as_dict(summary: Summary) -> dict[str, Any]:
+    """The summary as JSON has it."""
+    return {
+        "model_version": summary.model_version,
+        "done": summary.done,
+        "failed": dict(summary.failed),
+        "filled": dict(summary.filled),
+        "replaced": summary.replaced,
+        "cost": summary.cost,
+    }

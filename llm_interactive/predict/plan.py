@@ -1,0 +1,88 @@
+"""What labeling many tasks would take, from a sample of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llm_interactive.deadline import Deadline
+from llm_interactive.errors import BackendError
+from llm_interactive.predict.prepare import PreparedTask, Task, prepare
+from llm_interactive.predict.project import Project
+from llm_interactive.services import Services
+
+_BYTES_PER_TOKEN = 4
+_IMAGE_TOKENS = 1000
+_PATIENCE = 60.0
+_SHORT_REPLY = 100
+"""Tokens of a reply, as long as the model has not been asked."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """About what is ahead: all but `tasks` are estimates. `cost` (US dollars) and `seconds` are None where unknown.
+
+    `paid` tasks have replies already; `failing` cannot be asked about, of which `failure` is the most frequent cause.
+    """
+
+    tasks: int
+    paid: int
+    failing: int
+    failure: str | None
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+    seconds: float | None
+
+
+def plan(services: Services, project: Project, sample: Sequence[Task], tasks: int) -> Plan:
+    """The plan for `tasks` tasks like those of `sample`."""
+    deadline = Deadline.after(_PATIENCE)
+    prepared: list[PreparedTask] = []
+    failures: list[str] = []
+    for task in sample:
+        try:
+            prompts = project.batch_prompts(task)
+            prepared += [
+                prepare(task, prompts[form.name], form, project.options, services.images, deadline)
+                for form in project.forms
+                if form.name in prompts
+            ]
+        except BackendError as error:
+            failures.append(error.message)
+    keys = [services.replies.key(one) for one in prepared]
+    paid = services.store.replies(keys)
+    share = tasks / max(1, len(sample))
+    calls = round(sum(key not in paid for key in keys) * share)
+    before = services.store.usage.calls(project.id, [project.version])
+    asked = sum(_tokens(one) for one, key in zip(prepared, keys, strict=True) if key not in paid)
+    prompt_tokens = round(asked * share)
+    completion_tokens = round(calls * (_mean([call.completion_tokens for call in before]) or _SHORT_REPLY))
+    tokens = {"prompt_tokens": prompt_tokens, "cached_tokens": 0, "completion_tokens": completion_tokens}
+    seconds = _mean([call.seconds for call in before])
+    return Plan(
+        tasks=tasks,
+        paid=round(len(paid) * share / len(project.forms)),
+        failing=round(len(failures) * share),
+        failure=max(failures, key=failures.count, default=None),
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        cost=services.prices.cost(project.options.model, tokens, calls) if calls else 0.0,
+        seconds=None if seconds is None else seconds * calls / services.settings.max_concurrency,
+    )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _tokens(prepared: PreparedTask) -> int:
+    """About how many tokens a request has; an image counts as its usual thousand."""
+    contents = [message.get("content") for message in prepared.request.messages]
+    parts: list[Any] = [part for content in contents for part in (content if isinstance(content, list) else [content])]
+    images = [part for part in parts if isinstance(part, dict) and "image_url" in part]
+    texts = [part for part in parts if part not in images]
+    text = json.dumps([texts, prepared.request.schema], ensure_ascii=False)
+    return len(text.encode()) // _BYTES_PER_TOKEN + _IMAGE_TOKENS * len(images)

@@ -1,0 +1,80 @@
+"""The part of Label Studio's API that the commands use, on loopback and in memory, for one project.
+
+    with FakeLabelStudio(config, [{"text": "…"}, …]) as studio:
+        ...                                    # LABEL_STUDIO_URL=studio.url
+        assert studio.predictions_of(1)[0]["model_version"] == …
+
+It stores every prediction as it comes, which the real one does not.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from testing.loopback import Loopback
+
+Json = dict[str, Any]
+
+_CREATED = "2026-01-01T00:00:00Z"
+
+
+class FakeLabelStudio(Loopback):
+    """The server, with project 1; listens from `__enter__` to `__exit__` on a free port of 127.0.0.1."""
+
+    def __init__(self, labeling_config: str, tasks: Sequence[Mapping[str, Any]]) -> None:
+        self.tasks: list[Json] = [{"id": number, "data": dict(data)} for number, data in enumerate(tasks, 1)]
+        self.predictions: dict[int, Json] = {}
+        self._project = {"id": 1, "title": "Project", "label_config": labeling_config, "created_at": _CREATED}
+        self._ids = itertools.count(1)
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # which prints every request
+        self._server: BaseWSGIServer = make_server("127.0.0.1", 0, self._app(), threaded=True)
+
+    @property
+    def url(self) -> str:
+        """What goes into `LABEL_STUDIO_URL`."""
+        return f"http://127.0.0.1:{self._server.port}"
+
+    def predictions_of(self, task: int) -> list[Json]:
+        """The stored predictions of a task, oldest first."""
+        return [found for found in list(self.predictions.values()) if found["task"] == task]
+
+    def _app(self) -> Flask:
+        app = Flask(__name__)
+        app.get("/api/projects/1/", endpoint="project")(lambda: jsonify(self._project))
+        app.get("/api/tasks/")(self._list_tasks)
+        app.get("/api/predictions/", endpoint="predictions")(lambda: jsonify(list(self.predictions.values())))
+        app.post("/api/predictions/")(self._create)
+        app.post("/api/projects/1/import/predictions")(self._import)
+        app.delete("/api/predictions/<int:id>/")(self._delete)
+        return app
+
+    def _list_tasks(self) -> Response:
+        query = json.loads(request.args.get("query", "{}"))
+        included = query.get("selectedItems", {}).get("included")
+        found = [task for task in self.tasks if included is None or task["id"] in included]
+        page, size = int(request.args.get("page", 1)), int(request.args.get("page_size", 100))
+        shown = [{**task, "predictions": [], "annotations": []} for task in found[(page - 1) * size : page * size]]
+        return jsonify({"tasks": shown, "total": len(found), "total_annotations": 0, "total_predictions": 0})
+
+    def _create(self) -> tuple[Response, int]:
+        return jsonify(self._store(request.get_json())), 201
+
+    def _import(self) -> tuple[Response, int]:
+        stored = [self._store(prediction) for prediction in request.get_json()]
+        return jsonify({"created": len(stored)}), 201
+
+    def _store(self, prediction: Json) -> Json:
+        id = next(self._ids)
+        self.predictions[id] = {"id": id, "project": 1, "created_at": _CREATED, **prediction}
+        return self.predictions[id]
+
+    def _delete(self, id: int) -> tuple[str, int]:
+        del self.predictions[id]
+        return "", 204

@@ -1,0 +1,65 @@
+"""`llm-interactive label` on a real Label Studio, in a project that no model is connected to."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.paths import ROOT
+from testing.llm import Call, FakeLLM
+from tests.e2e.stack import LOGIN, Stack, example, values
+
+pytestmark = pytest.mark.e2e
+
+TEXTS = [f"Statement {number}: how lovely, rain again." for number in range(40)]
+
+
+def answer(call: Call) -> str:
+    number = int(call.prompt.partition("Statement ")[2].partition(":")[0])
+    label = "Sarcastic" if number % 3 == 0 else "Not Sarcastic"
+    return json.dumps({"response": f"statement {number}", "sentiment": [label]})
+
+
+def test_predictions_are_stored_once_and_those_of_another_prompt_beside_them(
+    stack: Stack, fixed_llm: FakeLLM, tmp_path: Path
+) -> None:
+    fixed_llm.answer = answer
+    project = stack.studio.create_project("Statements", example("text-classification"))
+    tasks = stack.studio.import_tasks(project, [{"text": text} for text in TEXTS])
+    env = {
+        **os.environ,
+        "LABEL_STUDIO_URL": stack.studio.url,
+        "LABEL_STUDIO_API_KEY": LOGIN.token,
+        "OPENAI_BASE_URL": fixed_llm.base_url,
+        "OPENAI_API_KEY": "any",
+        "MODEL_DIR": str(tmp_path / "data"),
+    }
+
+    def label(prompt: str) -> dict[str, Any]:
+        (tmp_path / "prompt.txt").write_text(prompt)
+        command = [sys.executable, "-m", "llm_interactive", "label", "--project", str(project), "--yes", "--json"]
+        command += ["--prompt-file", str(tmp_path / "prompt.txt")]
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    first = label("Sarcastic or not?")
+    assert (first["done"], first["filled"]) == (40, {"response": 40, "sentiment": 40})
+    assert label("Sarcastic or not?")["replaced"] == 40
+    assert len(fixed_llm.calls) == 40
+    stored = stack.studio.predictions(project)
+    assert Counter(prediction["task"] for prediction in stored) == dict.fromkeys(tasks, 1)
+    for prediction in stored:
+        assert values(prediction["result"])["response"] == [f"statement {tasks.index(prediction['task'])}"]
+
+    second = label("Is it meant as it is said?")
+    versions = Counter(prediction["model_version"] for prediction in stack.studio.predictions(project))
+    assert versions == {first["model_version"]: 40, second["model_version"]: 40}

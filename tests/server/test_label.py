@@ -1,0 +1,245 @@
+"""`llm-interactive label`, against a Label Studio and a model on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testing.label_studio import FakeLabelStudio
+from testing.llm import Call, FakeLLM, Reply
+
+ROOT = Path(__file__).parents[2]
+CONFIG = (ROOT / "examples" / "text-classification.xml").read_text()
+COMMAND = [sys.executable, "-m", "llm_interactive", "label", "--project", "1"]
+NUMBER = re.compile(r"Statement (\d+):")
+
+Done = subprocess.CompletedProcess[str]
+Make = Callable[[int], FakeLabelStudio]
+Label = Callable[..., Done]
+
+
+def number_in(call: Call) -> int:
+    found = NUMBER.search(call.prompt)
+    assert found, call.prompt
+    return int(found[1])
+
+
+def answer(call: Call) -> Reply:
+    label = "Sarcastic" if number_in(call) % 3 == 0 else "Not Sarcastic"
+    return Reply(texts=[json.dumps({"response": f"statement {number_in(call)}", "sentiment": [label]})])
+
+
+def counts(studio: FakeLabelStudio) -> dict[int, int]:
+    """How many tasks have how many predictions."""
+    return Counter(len(studio.predictions_of(task["id"])) for task in studio.tasks)
+
+
+def summary(done: Done, status: int = 0) -> dict[str, Any]:
+    assert done.returncode == status, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture
+def llm() -> Iterator[FakeLLM]:
+    with FakeLLM(answer) as server:
+        yield server
+
+
+@pytest.fixture
+def statements() -> Iterator[Make]:
+    """Makes a Label Studio with so many statements, numbered from 1 as their tasks are."""
+    with ExitStack() as stack:
+
+        def make(count: int) -> FakeLabelStudio:
+            data = [{"text": f"Statement {number}: how lovely, rain again."} for number in range(1, count + 1)]
+            return stack.enter_context(FakeLabelStudio(CONFIG, data))
+
+        yield make
+
+
+@pytest.fixture
+def prompt(tmp_path: Path) -> Path:
+    file = tmp_path / "prompt.txt"
+    file.write_text("Sarcastic or Not Sarcastic?\n")
+    return file
+
+
+@pytest.fixture
+def environment(llm: FakeLLM, tmp_path: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "LABEL_STUDIO_URL": "http://127.0.0.1:9",
+        "LABEL_STUDIO_API_KEY": "0123456789abcdef0123456789abcdef01234567",
+        "OPENAI_BASE_URL": llm.base_url,
+        "OPENAI_API_KEY": "any",
+        "OPENAI_MODEL": "one",
+        "MODEL_DIR": str(tmp_path / "data"),
+        "PRICE_INPUT": "100",
+        "PRICE_OUTPUT": "20",
+    }
+
+
+@pytest.fixture
+def label(environment: dict[str, str], prompt: Path) -> Label:
+    """Runs the command on the project of a Label Studio."""
+
+    def run(studio: FakeLabelStudio | None, *options: str, **settings: str) -> Done:
+        urls = {"LABEL_STUDIO_URL": studio.url} if studio else {}
+        return subprocess.run(
+            [*COMMAND, "--prompt-file", str(prompt), *options],
+            env={**environment, **urls, **settings},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    return run
+
+
+def test_every_task_gets_its_prediction_and_a_second_run_pays_nothing(
+    llm: FakeLLM, label: Label, statements: Make
+) -> None:
+    studio = statements(120)
+    found = summary(label(studio, "--yes", "--json"))
+    assert (found["done"], found["failed"]) == (120, {})
+    assert found["filled"] == {"response": 120, "sentiment": 120}
+    assert found["cost"] == pytest.approx(120 * (10 * 100 + 5 * 20) / 1e6)
+    for task in studio.tasks:
+        [prediction] = studio.predictions_of(task["id"])
+        texts = {region["from_name"]: region["value"].get("text") for region in prediction["result"]}
+        assert texts["response"] == [f"statement {task['id']}"]
+        assert prediction["model_version"] == found["model_version"]
+
+    again = summary(label(studio, "--yes", "--json"))
+    assert (again["done"], again["cost"], again["replaced"]) == (120, 0, 120)
+    assert len(llm.calls) == 120
+    assert counts(studio) == {1: 120}
+
+
+def test_predictions_of_another_prompt_stay_beside(label: Label, statements: Make, prompt: Path) -> None:
+    studio = statements(5)
+    first = summary(label(studio, "--yes", "--json"))
+    prompt.write_text("Is it meant as it is said?")
+    second = summary(label(studio, "--yes", "--json"))
+    assert first["model_version"] != second["model_version"]
+    assert counts(studio) == {2: 5}
+
+
+def test_only_missing_leaves_out_what_has_a_prediction_of_the_version(
+    llm: FakeLLM, label: Label, statements: Make
+) -> None:
+    studio = statements(6)
+    summary(label(studio, "--yes", "--json", "--task", "2,3"))
+    assert summary(label(studio, "--yes", "--json", "--only-missing"))["done"] == 4
+    assert (counts(studio), len(llm.calls)) == ({1: 6}, 6)
+
+
+def test_a_limit_of_money_is_not_passed_and_the_next_run_goes_on(llm: FakeLLM, label: Label, statements: Make) -> None:
+    studio = statements(60)
+    stopped = summary(label(studio, "--yes", "--json", "--max-cost", "0.05"), status=1)
+    assert stopped["done"] == len(llm.calls) == 45  # at 0.11 cents each
+    [cause] = stopped["failed"]
+    assert "limit of $0.05" in cause
+    assert summary(label(studio, "--yes", "--json"))["done"] == 60
+    assert len(llm.calls) == 60
+
+
+def test_a_sample_is_the_same_in_the_next_run(llm: FakeLLM, label: Label, statements: Make) -> None:
+    studio = statements(30)
+    for _ in range(2):
+        summary(label(studio, "--yes", "--json", "--sample", "10"))
+    assert len(llm.calls) == 10
+    assert counts(studio) == {0: 20, 1: 10}
+
+
+def test_the_plan_is_shown_and_nothing_is_asked_without_consent(llm: FakeLLM, label: Label, statements: Make) -> None:
+    studio = statements(40)
+    done = label(studio)
+    assert done.returncode != 0
+    assert "40 tasks" in done.stderr
+    assert llm.calls == []
+    assert counts(studio) == {0: 40}
+
+
+def test_the_plan_knows_what_is_paid_for_and_what_the_rest_costs(label: Label, statements: Make) -> None:
+    studio = statements(20)
+    summary(label(studio, "--yes", "--json"))
+    assert "about 20" in label(studio).stderr.partition("already paid for")[2].partition("\n")[0]
+    assert "$0.0000" in label(studio).stderr
+
+
+def test_tasks_that_fail_are_counted_by_their_cause(llm: FakeLLM, label: Label, statements: Make) -> None:
+    llm.answer = lambda call: Reply(answer(call).texts) if number_in(call) != 2 else Reply(texts=[None])
+    done = label(statements(3), "--yes")
+    assert done.returncode == 1
+    assert "2 of 3 tasks labelled" in done.stdout
+    assert "1 failed: " in done.stdout
+
+
+def test_another_model_may_be_asked(llm: FakeLLM, label: Label, statements: Make) -> None:
+    found = summary(label(statements(1), "--yes", "--json", "--model", "two"))
+    assert found["model_version"].startswith("two/")
+    assert llm.calls[0].json["model"] == "two"
+
+
+def test_after_a_kill_the_next_run_pays_for_none_twice(
+    llm: FakeLLM, label: Label, statements: Make, environment: dict[str, str], prompt: Path
+) -> None:
+    studio = statements(150)
+    llm.answer = lambda call: Reply(answer(call).texts, hang=number_in(call) > 50)
+    command = [*COMMAND, "--yes", "--prompt-file", str(prompt)]
+    with subprocess.Popen(
+        command, env={**environment, "LABEL_STUDIO_URL": studio.url}, stderr=subprocess.DEVNULL
+    ) as killed:
+        llm.wait_for_calls(82, timeout=60)  # 50 replies, and all 32 threads hang
+        killed.send_signal(signal.SIGKILL)
+    llm.release()
+    llm.answer = answer
+    assert summary(label(studio, "--yes", "--json"))["done"] == 150
+    asked = Counter(map(number_in, llm.calls))
+    assert {number for number, times in asked.items() if times > 1} <= set(range(51, 151))
+    assert counts(studio) == {1: 150}
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "message"),
+    [
+        ([], {}, "cannot be reached"),
+        (["--task", "one"], {}, "--task takes numbers"),
+        (["--prompt-file", "nowhere.txt"], {}, "nowhere.txt cannot be read"),
+        (["--prompt-file", "other=prompt.txt"], {}, "other is no prompt field"),
+        (["--max-cost", "1"], {"PRICE_INPUT": "", "PRICE_OUTPUT": ""}, "The price of one is not known"),
+        ([], {"LABEL_STUDIO_API_KEY": ""}, "LABEL_STUDIO_API_KEY is not set"),
+        ([], {"OPENAI_API_KEY": ""}, "OPENAI_API_KEY is not set"),
+        ([], {"MAX_TOKENS": "many"}, "MAX_TOKENS"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(
+    label: Label, statements: Make, options: list[str], settings: dict[str, str], message: str
+) -> None:
+    studio = None if message == "cannot be reached" else statements(1)
+    done = label(studio, "--yes", *options, **settings)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_project_without_any_prompt_says_how_to_give_one(statements: Make, environment: dict[str, str]) -> None:
+    env = {**environment, "LABEL_STUDIO_URL": statements(1).url}
+    done = subprocess.run([*COMMAND, "--yes"], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--prompt-file" in done.stderr
