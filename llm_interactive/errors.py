@@ -2,6 +2,7 @@
 
     BackendError                     HTTP status and message
     ├── InvalidRequest               400  the caller's request cannot be read
+    ├── ForbiddenError               403  a page's button was not pressed on that page, or by just anybody
     ├── LabelingConfigError          400  the labeling config lacks something; says what to add
     ├── PromptError                  400  no prompt, or a placeholder that no field fills
     ├── TaskDataError                422  this task's data cannot be sent to a model
@@ -55,6 +56,12 @@ class InvalidRequest(BackendError):
     """The request's body or fields cannot be read."""
 
     status = 400
+
+
+class ForbiddenError(BackendError):
+    """What a page's button does was asked for by another page, or by just anybody."""
+
+    status = 403
 
 
 class LabelingConfigError(BackendError):

@@ -82,6 +82,7 @@ class BatchRun:
         self._bought: set[int] = set()
         self._from_store = self._done = self._failed = self._late = 0
         self._is_late = False
+        self._ended_at: float | None = None
         self._errors: Counter[str] = Counter()
 
     @property
@@ -140,6 +141,7 @@ class BatchRun:
                 late=self._late,
                 left=self.left,
                 errors=dict(self._errors),
+                told_at=self._ended_at or time.time(),
                 note=trouble.message if trouble and (self._late or self.left) else "",
             )
 
@@ -242,6 +244,7 @@ class BatchRun:
             else:
                 self._from_store += 1
             if self.left <= 0:
+                self._ended_at = time.time()
                 self._changed.notify_all()
 
     def _failure(self, outcomes: Mapping[str, Outcome]) -> BackendError | None:

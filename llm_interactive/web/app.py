@@ -15,7 +15,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllo
 from llm_interactive.errors import UNEXPECTED, BackendError
 from llm_interactive.services import Services
 from llm_interactive.settings import Settings
-from llm_interactive.web import views
+from llm_interactive.web import pages, views
 from llm_interactive.web.bodies import Intake
 from llm_interactive.web.hosts import is_allowed
 from llm_interactive.web.protocol import SECURITY_HEADERS
@@ -62,6 +62,9 @@ def create_app(settings: Settings) -> Flask:
         app.view_functions[unused] = views.not_served
     app.add_url_rule("/versions", "versions", views.versions, methods=["GET"])
     app.add_url_rule("/status", "status", views.status_json, methods=["GET"])
+    app.add_url_rule("/projects/<project>", "project", pages.project, methods=["GET"])
+    app.add_url_rule("/projects/<project>/prompt", "prompt", pages.change_prompt, methods=["POST"])
+    app.add_url_rule("/batches/<batch>/cancel", "cancel", pages.cancel, methods=["POST"])
     return app
 
 

@@ -1,55 +1,116 @@
-"""What the operator sees: /status as JSON, and the same as a page without scripts."""
+"""What the operator and the team lead see: /status as JSON, and pages without scripts."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, Template
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 
 from llm_interactive import __version__
 from llm_interactive.errors import SetupError
+from llm_interactive.llm.prices import total
+from llm_interactive.predict.overview import overview
 from llm_interactive.predict.running_batches import is_running, last_errors
 from llm_interactive.services import Services
+from llm_interactive.store.projects import Facts
 from llm_interactive.store.runs import Run
+from llm_interactive.store.tables import COUNTS
 from llm_interactive.store.usage import Origin
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222 }
-h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem }
-table { border-collapse: collapse; width: 100% }
-th, td { border-bottom: 1px solid #ddd; padding: .3rem .6rem; text-align: left; overflow-wrap: anywhere }
-.problem { background: #fff3cd; padding: .5rem 1rem }
-"""
-
-PAGE_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)
-"""Content-Security-Policy of the page: its own style and nothing else."""
+_RUNS_SHOWN = 20
 
 
 def status(services: Services) -> dict[str, Any]:
-    """Model, problems, batches under way, counts by project and model version, and the last errors."""
+    """Model, problems, batches under way, totals by project and model version, and the last errors."""
+    runs = services.running.newest()
+    return {
+        **_about(services),
+        "batches": [_of_run(run) for run in runs if is_running(run)],
+        "errors": [{**error, "at": _time(error["at"])} for error in last_errors(runs)],
+        "projects": _totals(services),
+    }
+
+
+def status_page(services: Services, *, can_act: bool) -> str:
+    """All projects, batches and errors as HTML; every value is escaped. `can_act`: with buttons."""
+    projects = {project: services.store.projects.facts(project) for project in services.store.projects.all()}
+    services.facts.look_up(projects)
+    totals = _totals(services)
+    rows = [
+        {
+            **_sum(row for row in totals if row["project"] == project),
+            "id": project,
+            "name": facts.name,
+            "tasks": facts.tasks,
+            "labelled": facts.labelled,
+        }
+        for project, facts in projects.items()
+    ]
+    runs = services.running.newest()
+    shown = _shown(runs, projects)
+    return _page(
+        "status.html",
+        **_about(services),
+        title="llm-interactive",
+        refresh=5 if any(run["state"] == "running" for run in shown) else 30,
+        projects=rows,
+        runs=shown,
+        errors=[{**error, "name": _name(error["project"], projects)} for error in last_errors(runs)],
+        can_act=can_act,
+        root="",
+    )
+
+
+def project_page(services: Services, project: str, *, can_act: bool, is_private: bool) -> str:
+    """One project as HTML. `is_private`: nobody else reads it, so that prompts may be shown."""
+    store = services.store
+    services.facts.look_up([project])
+    found = overview(services.settings, store, project)
+    facts = found.facts
+    runs = [run for run in services.running.newest() if run.project == project]
+    versions = [{**row, **_sum([row])} for row in _totals(services, project)]
+    known = facts.tasks is not None and facts.labelled is not None
+    return _page(
+        "project.html",
+        title=facts.name,
+        facts=facts,
+        left=(facts.tasks or 0) - (facts.labelled or 0) if known else None,
+        prompts=found.prompts,
+        earlier=store.earlier_prompts(project),
+        filled=found.filled,
+        unfilled=found.unfilled,
+        problem=found.problem,
+        versions=versions,
+        total=_sum(versions),
+        runs=_shown(runs, {project: facts}),
+        errors=last_errors(runs),
+        with_error_texts=store.projects.with_error_texts(project),
+        label_studio=services.settings.label_studio_url,
+        can_act=can_act,
+        is_private=is_private,
+        root="../",
+    )
+
+
+def _about(services: Services) -> dict[str, Any]:
     settings = services.settings
     problems = [f"The database fails: {services.store.failure}"] if services.store.failure else []
     try:
         settings.require_access()
     except SetupError as error:
         problems.append(error.message)
-    runs = services.running.newest()
     return {
         "version": __version__,
         "provider": settings.openai_provider,
         "model": settings.model,
         "problems": problems,
-        "batches": [_of_run(run) for run in runs if is_running(run)],
-        "errors": [{**error, "at": _time(error["at"])} for error in last_errors(runs)],
-        "projects": _totals(services),
     }
 
 
@@ -63,24 +124,95 @@ def _of_run(run: Run) -> dict[str, Any]:
     }
 
 
+def _shown(runs: Sequence[Run], projects: Mapping[str, Facts]) -> list[dict[str, Any]]:
+    """The newest batches as the pages show them, those under way first."""
+    batches = sorted((run for run in runs if run.mode == "batch"), key=is_running, reverse=True)
+    return [
+        {
+            **asdict(run),
+            "seconds": run.seconds,
+            "seconds_left": run.seconds_left,
+            "name": _name(run.project, projects),
+            "state": "running" if is_running(run) else "interrupted" if run.left > 0 else "ended",
+        }
+        for run in batches[:_RUNS_SHOWN]
+    ]
+
+
+def _name(project: str, projects: Mapping[str, Facts]) -> str:
+    return projects.get(project, Facts(project)).name
+
+
 def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def _totals(services: Services) -> list[dict[str, Any]]:
-    """The totals of all projects and versions, each with its `cost` in US dollars, None where a price is unknown."""
-    rows = services.usage.totals()
+def _totals(services: Services, project: str | None = None) -> list[dict[str, Any]]:
+    """The totals by project and version, each with its `cost` in US dollars, None where that is unknown."""
     return [
         {**row, "cost": services.prices.cost(Origin(row["project"], row["version"]).model, row, row["calls_ok"])}
-        for row in rows
+        for row in services.usage.totals(project)
     ]
 
 
-def status_page(services: Services) -> str:
-    """`status` as HTML; every value is escaped."""
-    return _template().render(**status(services), style=_STYLE)
+def _sum(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The sums of totals, with `done`, `failed` and `late` tasks of batches and annotators together."""
+    found = list(rows)
+    sums = {name: sum(row[name] for row in found) for name in COUNTS}
+    return {
+        **sums,
+        "done": sums["batch_done"] + sums["interactive_done"],
+        "failed": sums["batch_failed"] + sums["interactive_failed"],
+        "late": sums["batch_late"],
+        "cost": total(row["cost"] for row in found),
+    }
+
+
+def _number(value: int | None) -> str:
+    return "unknown" if value is None else f"{value:,}"
+
+
+def _share(values: tuple[int | None, int | None]) -> str:
+    return "unknown" if None in values else " of ".join(map(_number, values))
+
+
+def _money(dollars: float | None) -> str:
+    if dollars is None:
+        return "unknown"
+    return f"${dollars:,.2f}" if dollars >= 1 or not dollars else f"${dollars:.2g}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _moment(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
 
 
 @cache
-def _template() -> Template:
-    return Environment(loader=PackageLoader("llm_interactive.web"), autoescape=True).get_template("status.html")
+def _environment() -> Environment:
+    environment = Environment(loader=PackageLoader("llm_interactive.web"), autoescape=True, trim_blocks=True)
+    environment.filters.update(number=_number, share=_share, money=_money, duration=_duration, moment=_moment)
+    environment.globals["style"] = Markup(_style())  # noqa: S704 - a file of the package
+    return environment
+
+
+def _style() -> str:
+    loader = PackageLoader("llm_interactive.web")
+    return loader.get_source(Environment(autoescape=True), "style.css")[0]
+
+
+@cache
+def page_policy() -> str:
+    """Content-Security-Policy of the pages: their own style and forms, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    )
+
+
+def _page(template: str, **values: Any) -> str:
+    return _environment().get_template(template).render(**values)

@@ -18,8 +18,9 @@ from llm_interactive.errors import UNEXPECTED, BackendError, BusyError, InvalidR
 from llm_interactive.predict.metrics import exposition
 from llm_interactive.predict.predictor import Predictor
 from llm_interactive.services import Services
+from llm_interactive.web import pages
 from llm_interactive.web.bodies import Body, Intake, PredictBody, SetupBody, WebhookBody, printable
-from llm_interactive.web.status import PAGE_POLICY, status, status_page
+from llm_interactive.web.status import status
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +45,7 @@ def _predictor(project: str, labeling_config: str) -> Predictor:
 def health() -> Response:
     """UP; for a browser at / the status page. Touches neither network nor database."""
     if request.path == "/" and request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
-        page = Response(status_page(_services()), mimetype="text/html")
-        page.headers["Content-Security-Policy"] = PAGE_POLICY
-        return page
+        return pages.home()
     failure = _services().store.failure
     if not failure:
         return jsonify({"status": "UP"})

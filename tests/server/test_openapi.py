@@ -21,7 +21,7 @@ from llm_interactive import __version__
 from llm_interactive.settings import Settings
 from llm_interactive.web.app import create_app
 from testing.llm import Call, FakeLLM, FixedAnswer, Reply, error
-from tests.server.bodies import CHAT, ONLY_CHOICES, TEXT, sample
+from tests.server.bodies import CHAT, ONLY_CHOICES, PROJECT, TEXT, sample, submitted
 from tests.server.conftest import KEY
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.yaml"
@@ -100,13 +100,14 @@ def documented() -> set[tuple[str, str]]:
 
 def served(app: Flask) -> set[tuple[str, str]]:
     """Routes and methods that answer; HEAD and OPTIONS are Flask's own."""
+    app.test_client().post("/webhook", json=submitted("Judge."), auth=(USER, PASSWORD))
     found = set()
     for rule in app.url_map.iter_rules():
-        path = rule.rule.replace("<path:filename>", "x")
+        path = rule.rule.replace("<path:filename>", "x").replace("<project>", PROJECT)
         for method in (name.lower() for name in rule.methods or () if name not in ("HEAD", "OPTIONS")):
             response = app.test_client().open(path, method=method, auth=(USER, PASSWORD), buffered=True)
             if response.status_code != 404:
-                found.add((rule.rule, method))
+                found.add((rule.rule.replace("<", "{").replace(">", "}"), method))
     return found
 
 
