@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from llm_interactive.cli.app import app
 from testing.label_studio import FakeLabelStudio
 from testing.llm import Call, FakeLLM, Reply
 
@@ -24,9 +26,8 @@ CONFIG = (ROOT / "examples" / "text-classification.xml").read_text()
 COMMAND = [sys.executable, "-m", "llm_interactive", "label", "--project", "1"]
 NUMBER = re.compile(r"Statement (\d+):")
 
-Done = subprocess.CompletedProcess[str]
 Make = Callable[[int], FakeLabelStudio]
-Label = Callable[..., Done]
+Label = Callable[..., Result]
 
 
 def number_in(call: Call) -> int:
@@ -45,8 +46,8 @@ def counts(studio: FakeLabelStudio) -> dict[int, int]:
     return Counter(len(studio.predictions_of(task["id"])) for task in studio.tasks)
 
 
-def summary(done: Done, status: int = 0) -> dict[str, Any]:
-    assert done.returncode == status, done.stderr
+def summary(done: Result, status: int = 0) -> dict[str, Any]:
+    assert done.exit_code == status, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -79,8 +80,6 @@ def prompt(tmp_path: Path) -> Path:
 @pytest.fixture
 def environment(llm: FakeLLM, tmp_path: Path) -> dict[str, str]:
     return {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
         "LABEL_STUDIO_URL": "http://127.0.0.1:9",
         "LABEL_STUDIO_API_KEY": "0123456789abcdef0123456789abcdef01234567",
         "OPENAI_BASE_URL": llm.base_url,
@@ -96,16 +95,10 @@ def environment(llm: FakeLLM, tmp_path: Path) -> dict[str, str]:
 def label(environment: dict[str, str], prompt: Path) -> Label:
     """Runs the command on the project of a Label Studio."""
 
-    def run(studio: FakeLabelStudio | None, *options: str, **settings: str) -> Done:
+    def run(studio: FakeLabelStudio | None, *options: str, **settings: str) -> Result:
         urls = {"LABEL_STUDIO_URL": studio.url} if studio else {}
-        return subprocess.run(
-            [*COMMAND, "--prompt-file", str(prompt), *options],
-            env={**environment, **urls, **settings},
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        arguments = ["label", "--project", "1", "--prompt-file", str(prompt), *options]
+        return CliRunner().invoke(app, arguments, env={**environment, **urls, **settings})
 
     return run
 
@@ -169,7 +162,7 @@ def test_a_sample_is_the_same_in_the_next_run(llm: FakeLLM, label: Label, statem
 def test_the_plan_is_shown_and_nothing_is_asked_without_consent(llm: FakeLLM, label: Label, statements: Make) -> None:
     studio = statements(40)
     done = label(studio)
-    assert done.returncode != 0
+    assert done.exit_code != 0
     assert "40 tasks" in done.stderr
     assert llm.calls == []
     assert counts(studio) == {0: 40}
@@ -185,7 +178,7 @@ def test_the_plan_knows_what_is_paid_for_and_what_the_rest_costs(label: Label, s
 def test_tasks_that_fail_are_counted_by_their_cause(llm: FakeLLM, label: Label, statements: Make) -> None:
     llm.answer = lambda call: Reply(answer(call).texts) if number_in(call) != 2 else Reply(texts=[None])
     done = label(statements(3), "--yes")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "2 of 3 tasks labelled" in done.stdout
     assert "1 failed: " in done.stdout
 
@@ -203,7 +196,10 @@ def test_after_a_kill_the_next_run_pays_for_none_twice(
     llm.answer = lambda call: Reply(answer(call).texts, hang=number_in(call) > 50)
     command = [*COMMAND, "--yes", "--prompt-file", str(prompt)]
     with subprocess.Popen(
-        command, env={**environment, "LABEL_STUDIO_URL": studio.url}, stderr=subprocess.DEVNULL
+        command,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environment, "LABEL_STUDIO_URL": studio.url},
+        stderr=subprocess.DEVNULL,
     ) as killed:
         llm.wait_for_calls(82, timeout=60)  # 50 replies, and all 32 threads hang
         killed.send_signal(signal.SIGKILL)
@@ -233,13 +229,13 @@ def test_what_cannot_be_done_is_said_in_one_sentence(
 ) -> None:
     studio = None if message == "cannot be reached" else statements(1)
     done = label(studio, "--yes", *options, **settings)
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
 
 
 def test_a_project_without_any_prompt_says_how_to_give_one(statements: Make, environment: dict[str, str]) -> None:
     env = {**environment, "LABEL_STUDIO_URL": statements(1).url}
-    done = subprocess.run([*COMMAND, "--yes"], env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+    done = CliRunner().invoke(app, ["label", "--project", "1", "--yes"], env=env)
+    assert done.exit_code == 2
     assert "--prompt-file" in done.stderr
