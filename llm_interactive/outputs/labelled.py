@@ -9,7 +9,7 @@ from typing import Any
 
 from llm_interactive.labeling.tags import ControlTag, ObjectTag, Region
 from llm_interactive.outputs.base import Data, Output, Schema
-from llm_interactive.outputs.choices import Option, Options, labels_of
+from llm_interactive.outputs.options import Option, Options, labels_of
 
 
 @dataclass(eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence, Set
 
-from llm_interactive.outputs.choices import Option, Options, fold
+from llm_interactive.outputs.options import Option, Options, fold
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe0e\ufe0f\ufeff]+")
 _FENCE = re.compile(r"\s*(?:```|~~~)\w*\s*")

@@ -11,7 +11,7 @@ from llm_interactive.errors import TaskDataError
 from llm_interactive.labeling.fields import object_value
 from llm_interactive.labeling.tags import ControlTag, Region
 from llm_interactive.outputs.base import Checked, Data, Schema, region
-from llm_interactive.outputs.choices import Option, Options
+from llm_interactive.outputs.options import Option, Options
 from llm_interactive.outputs.scalars import stored_values
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from pydantic_core import from_json
 
 from llm_interactive.outputs.base import Data, Output
-from llm_interactive.outputs.choices import Choices, fold
+from llm_interactive.outputs.choices import Choices
 from llm_interactive.outputs.json_objects import objects_in
+from llm_interactive.outputs.options import fold
 from llm_interactive.outputs.plain_text import match
 from llm_interactive.outputs.schema import visible
 from llm_interactive.outputs.textarea import is_response

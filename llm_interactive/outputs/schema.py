@@ -10,7 +10,7 @@ from typing import Any
 from llm_interactive.errors import LabelingConfigError
 from llm_interactive.labeling.tags import Condition, ControlTag, Label
 from llm_interactive.outputs.base import Data, Output, Schema
-from llm_interactive.outputs.choices import JOINT
+from llm_interactive.outputs.options import JOINT
 from llm_interactive.outputs.textarea import is_response
 
 # What the strictest servers take in all (Azure's page of December 2025; llama.cpp's time grows with it as well).

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from llm_interactive.errors import TaskDataError
 from llm_interactive.labeling.tags import ControlTag, Label, ObjectTag
-from llm_interactive.outputs.choices import Choices, Option, Options
+from llm_interactive.outputs.choices import Choices
+from llm_interactive.outputs.options import Option, Options
 
 TEXT = ObjectTag("Text", "text", "$text")
 ANY_JSON = st.recursive(
