@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+LONGEST_ID = 200
+"""Characters of a project's or a task's id: databases bound what they index."""
+
 
 def storable(text: str) -> str:
     """`text` without what UTF-8 and databases cannot hold: lone surrogates and NUL."""

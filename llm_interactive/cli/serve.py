@@ -47,15 +47,19 @@ def _upgrade_database(settings: Settings) -> None:
     """Bring the database's schema up to date before workers with a time-out wait for it."""
     import sqlalchemy as sa
 
+    from llm_interactive.store.engines import engine_of
     from llm_interactive.store.schema import SchemaError, upgrade
     from llm_interactive.store.tables import MIGRATIONS
 
+    engine = engine_of(settings.sqlalchemy_url, patience=_UPGRADE_SECONDS)
     try:
-        upgrade(settings.sqlalchemy_url, MIGRATIONS, patience=_UPGRADE_SECONDS)
+        upgrade(engine, MIGRATIONS)
     except SchemaError as error:
         raise _refuse(str(error)) from None
     except (sa.exc.SQLAlchemyError, OSError):
         pass  # it is away: the workers go on without it, and say so
+    finally:
+        engine.dispose()
 
 
 def _is_taken(settings: Settings) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_interactive.deadline import Deadline
+from llm_interactive.errors import TaskDataError
 from llm_interactive.labeling.contents import addresses_of, pictures_in
 from llm_interactive.labeling.fields import object_value
 from llm_interactive.labeling.tags import Region
@@ -17,7 +18,7 @@ from llm_interactive.outputs.form import Form
 from llm_interactive.predict.predictions import with_prompt
 from llm_interactive.prompts.messages import Prompt, build_messages
 from llm_interactive.settings import ChatOptions
-from llm_interactive.text import storable
+from llm_interactive.text import LONGEST_ID, storable
 
 Task = Mapping[str, Any]
 """A task as Label Studio sends it: id, data, and its annotations, predictions and drafts."""
@@ -72,6 +73,8 @@ def prepare(
         DeadlineError: its files did not come in time.
         SetupError: an image's text is needed and the OCR extra is not installed.
     """
+    if len(id_of(task)) > LONGEST_ID:
+        raise TaskDataError(f"The task's id is longer than {LONGEST_ID} characters.")
     data = data_of(task)
     addresses = {tag.name: addresses_of(tag, data) for tag in form.spec.objects if tag.tag in ("Image", "Pdf")}
     for name, field in form.picture_fields.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Generator
 from contextlib import suppress
@@ -15,8 +16,15 @@ from sqlalchemy.engine import make_url
 PATIENCE = 2.0
 """Seconds that anybody waits for one answer of the database; Label Studio gives /setup 3."""
 
-REST_SECONDS = 5.0
-"""How long a database that did not answer in time is left alone."""
+_REST_SECONDS = 5.0  # how long a database that did not answer in time is left alone
+
+# What a statement fails with while nobody could write, or what another try cures: connections, a standby, deadlocks,
+# resources, locks, the operator, the disk.
+_AWAY_STATES = ("08", "25006", "40", "53", "55P03", "57", "58")
+_AWAY_CODES = (
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM),
+    *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY),
+)
 
 
 def engine_of(url: str, *, patience: float = PATIENCE) -> sa.Engine:
@@ -35,11 +43,57 @@ def engine_of(url: str, *, patience: float = PATIENCE) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _: Any) -> None:
+        if not os.path.getsize(str(parsed.database)):
+            # Has no effect later: files that were made without it keep their free pages for later rows.
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         # In WAL mode this loses nothing when the process is killed, and saves a sync for each commit.
         connection.execute("PRAGMA synchronous=NORMAL")
 
     return engine
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database cannot be used at all for now; else it is what was asked of it that fails."""
+    if not isinstance(error, sa.exc.DBAPIError):
+        return isinstance(error, (sa.exc.TimeoutError, OSError))
+    if isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _AWAY_CODES
+    if state := getattr(error.orig, "sqlstate", None):
+        return str(state).startswith(_AWAY_STATES)
+    return isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
+
+
+def cause_of(error: Exception) -> str:
+    """What the driver says, in one short line without values of rows (PostgreSQL tells them in further lines)."""
+    original = getattr(error, "orig", None) or error
+    said = getattr(getattr(original, "diag", None), "message_primary", None) or str(original)
+    return " ".join(said.split())[:200]
+
+
+def file_of(engine: sa.Engine) -> tuple[int, int] | None:
+    """Device and number of SQLite's file, None if there is none: a file that was deleted can still be written."""
+    if engine.dialect.name != "sqlite":
+        return None
+    try:
+        found = os.stat(str(engine.url.database))
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def give_pages_back(connection: sa.Connection, most: int) -> bool:
+    """Shorten SQLite's file by `most` free pages; gives whether there are more of them."""
+    if connection.dialect.name != "sqlite":
+        return False
+    driver: Any = connection.connection.driver_connection
+    # Not `execute`, which takes the first step of a statement without rows and frees one page.
+    driver.executescript(f"PRAGMA incremental_vacuum({most})")
+    [free], [incremental] = (
+        driver.execute("PRAGMA freelist_count").fetchone(),
+        driver.execute("PRAGMA auto_vacuum").fetchone(),
+    )
+    return bool(free and incremental)
 
 
 def _make_private(path: Path) -> None:
@@ -80,8 +134,15 @@ def _postgresql(url: sa.URL, patience: float) -> sa.Engine:
 
     @sa.event.listens_for(engine, "do_connect")
     def _connect(_: Any, __: Any, arguments: Any, options: Any) -> Any:
-        if time.monotonic() < gave_up + REST_SECONDS:
+        nonlocal gave_up
+        started = time.monotonic()
+        if started < gave_up + _REST_SECONDS:
             raise psycopg.OperationalError("the database does not answer")
-        return BoundedConnection.connect(*arguments, **{"connect_timeout": 2, **options})
+        try:
+            return BoundedConnection.connect(*arguments, **{"connect_timeout": int(PATIENCE), **options})
+        except psycopg.OperationalError:
+            if time.monotonic() >= started + PATIENCE / 2:
+                gave_up = time.monotonic()
+            raise
 
     return engine

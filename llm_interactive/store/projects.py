@@ -15,7 +15,8 @@ from llm_interactive.store.tables import error_texts, facts, prompts, totals
 _SHOWN = 100
 
 _known = sa.union(*(sa.select(table.c.project) for table in (facts, prompts, totals)))
-_facts = sa.select(facts).where(facts.c.project == sa.bindparam("project"))
+_told = sa.select(facts.c.project, facts.c.title, facts.c.config, facts.c.tasks, facts.c.labelled)
+_facts = _told.where(facts.c.project == sa.bindparam("project"))
 _error_texts = (
     sa.select(error_texts.c.annotation, error_texts.c.task)
     .where(error_texts.c.project == sa.bindparam("project"), error_texts.c.held)
@@ -68,7 +69,7 @@ class Projects:
         before = self.facts(project)
         after = replace(before, **{name: value for name, value in new.items() if value is not None})
         if after != before:
-            self._database.write({facts: [asdict(after)]})
+            self._database.write({facts: [{**asdict(after), "told_at": time.time()}]})
 
     def tell_annotation(self, project: str, annotation: str, task: str, *, holds_error: bool) -> None:
         """Note whether an annotation holds an error as a response."""

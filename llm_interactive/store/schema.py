@@ -8,8 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateColumn
 
-from llm_interactive.store.engines import PATIENCE, engine_of
-
 Change = sa.Table | sa.Column[Any] | sa.Index
 """What is added: a table with its indexes, or one column or index of a table that is there."""
 
@@ -29,31 +27,26 @@ class SchemaError(Exception):
     """The database is of a newer release; the message is one line that says what to do."""
 
 
-def upgrade(url: str, migrations: Migrations, *, patience: float = PATIENCE) -> None:
-    """Bring the database at `url` up to the last of `migrations`, in one transaction, or leave it as it was.
+def upgrade(engine: sa.Engine, migrations: Migrations) -> None:
+    """Bring the database up to the last of `migrations`, in one transaction, or leave it as it was.
 
-    A database without a version is as old as any. Processes that start together wait for each other, and for one large
-    table, for `patience` seconds at most.
+    A database without a version is as old as any. Processes that start together wait for each other.
 
     Raises:
         SchemaError: a newer release has been here.
         sqlalchemy.exc.SQLAlchemyError, OSError: the database is away.
     """
-    engine = engine_of(url, patience=patience)
-    try:
-        with engine.connect() as connection:
-            # A database that cannot be written now can still be read.
-            if _version_of(connection) == len(migrations):
-                return
-        with engine.begin() as connection:
-            # Looking first and then making something collides when processes start together.
-            if engine.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-            else:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            _migrate(connection, migrations)
-    finally:
-        engine.dispose()
+    with engine.connect() as connection:
+        # A database that cannot be written now can still be read.
+        if _version_of(connection) == len(migrations):
+            return
+    with engine.begin() as connection:
+        # Looking first and then making something collides when processes start together.
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _migrate(connection, migrations)
 
 
 def _version_of(connection: sa.Connection) -> int:

@@ -14,12 +14,15 @@ from llm_interactive.llm.client import Reply
 from llm_interactive.store.database import Database, Rows
 from llm_interactive.store.projects import Projects
 from llm_interactive.store.runs import Runs
+from llm_interactive.store.sweep import Stale, Sweeper, beyond, beyond_each
 from llm_interactive.store.tables import (
     LEASE_SECONDS,
     MIGRATIONS,
     answered,
     calls,
     cancelled,
+    error_texts,
+    facts,
     leases,
     pins,
     projects,
@@ -32,10 +35,11 @@ from llm_interactive.store.usage import Call, Usage
 
 _READ_CHUNK = 500
 _ANSWERED_DAYS = 30
-_MAX_RUNS = 20_000
+_MOST_RUNS = 20_000
 _MOST_UNWRITTEN = 20_000
-_MAX_REPLIES = 1_000_000
-_MAX_CALLS = 1_000_000
+_PROMPTS_PER_FIELD = 10
+_MOST_ROWS = 1_000_000
+_MOST_PROJECTS = 100_000
 _REPLIES_PER_TASK = 50
 _VERSIONS_SHOWN = 100
 
@@ -110,15 +114,21 @@ class Store:
         self._last_prompts: dict[str, dict[str, str]] = {}
         self._last_pinned: dict[str, dict[str, str]] = {}
         self._unwritten: dict[str, Reply] = {}
-        self.database = Database(url, MIGRATIONS, self._sweep)
+        self.database = Database(url, MIGRATIONS)
         self.usage = Usage(self.database)
         self.runs = Runs(self.database)
         self.projects = Projects(self.database)
+        self.sweeper = Sweeper(self.database, self._stale)
 
     @property
     def failure(self) -> str | None:
         """Why the database fails now."""
-        return self.database.failure
+        return self.database.health.failure
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What was lost for good since the start."""
+        return self.database.health.losses
 
     def project(self, project: str) -> StoredProject:
         """What is known of the project."""
@@ -135,7 +145,7 @@ class Store:
 
     def save_params(self, project: str, params: Mapping[str, Any]) -> None:
         """Keep what the project chose for itself in Label Studio's connection form."""
-        self.database.write({projects: [{"project": project, "params": dict(params)}]})
+        self.database.write({projects: [{"project": project, "params": dict(params), "saved_at": time.time()}]})
 
     def versions(self, project: str | None) -> list[str]:
         """The model versions that the project has had, newest first; None is for all projects."""
@@ -167,8 +177,8 @@ class Store:
             self.database.write(self.usage.rows_of(paid), wait=False)
             return
         row = {"key": key, "reply": {**asdict(reply), "texts": list(reply.texts)}, "created_at": time.time()}
-        self.database.write({replies: [row], **self.usage.rows_of(paid)}, wait=wait)
-        if not self.failure:
+        committed = self.database.write({replies: [row], **self.usage.rows_of(paid)}, wait=wait)
+        if committed and not self.failure:
             self._unwritten = {}
         elif len(self._unwritten) < _MOST_UNWRITTEN:
             # It is paid for, and the database will have it only when it is back.
@@ -229,6 +239,7 @@ class Store:
 
     def close(self) -> None:
         """Commit what is waiting and let go of the database."""
+        self.sweeper.close()
         self.database.close()
 
     def _rows_of(self, statement: sa.Executable, wanted: Iterable[str], **values: Any) -> Iterator[Any]:
@@ -237,15 +248,17 @@ class Store:
             found: Rows = self.database.rows(statement, wanted=names[start : start + _READ_CHUNK], **values)
             yield from found
 
-    def _sweep(self, connection: sa.Connection) -> None:
+    def _stale(self) -> Iterable[Stale]:
         now = time.time()
-        connection.execute(sa.delete(replies).where(replies.c.created_at < now - self._reply_seconds))
-        connection.execute(sa.delete(answered).where(answered.c.created_at < now - _ANSWERED_DAYS * 86400))
-        connection.execute(sa.delete(leases).where(leases.c.until < now - 10 * LEASE_SECONDS))
-        connection.execute(sa.delete(cancelled).where(cancelled.c.created_at < now - 86400))
-        newest_call = sa.select(sa.func.max(calls.c.id)).scalar_subquery()
-        connection.execute(sa.delete(calls).where(calls.c.id <= newest_call - _MAX_CALLS))
-        for column, most in ((replies.c.created_at, _MAX_REPLIES), (runs.c.started_at, _MAX_RUNS)):
-            newest = sa.select(column).order_by(column.desc()).offset(most).limit(1)
-            if (bound := connection.execute(newest).scalar()) is not None:
-                connection.execute(sa.delete(column.table).where(column <= bound))
+        yield Stale(replies.c.created_at, replies.c.created_at < now - self._reply_seconds)
+        yield Stale(answered.c.created_at, answered.c.created_at < now - _ANSWERED_DAYS * 86400)
+        yield Stale(leases.c.until, leases.c.until < now - 10 * LEASE_SECONDS)
+        yield Stale(cancelled.c.created_at, cancelled.c.created_at < now - 86400)
+        yield beyond_each(prompts.c.id, _PROMPTS_PER_FIELD, prompts.c.project, prompts.c.field)
+        yield beyond_each(versions.c.created_at, _VERSIONS_SHOWN, versions.c.project)
+        for column in (replies.c.created_at, answered.c.created_at, calls.c.id):
+            yield beyond(column, _MOST_ROWS)
+        yield beyond(runs.c.started_at, _MOST_RUNS)
+        ages = (prompts.c.id, pins.c.created_at, versions.c.created_at, projects.c.saved_at, facts.c.told_at)
+        for column in (*ages, error_texts.c.created_at):
+            yield beyond(column, _MOST_PROJECTS)

@@ -2,7 +2,8 @@
 
 To add a table, column or index, declare it here and append an entry to `MIGRATIONS`: `(calls,)`, `(calls.c.cost,)`.
 It is made at the next start, in new databases and in old ones; older releases no longer start on them. A column that
-is added to a table is nullable or has a `server_default`. What is here is never changed or removed.
+is added to a table is nullable or has a `server_default`. What is here is never changed; a table that nobody needs any
+more is taken out, and older databases go on having it. What grows is bounded by `Store._stale`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ projects = sa.Table(
     metadata,
     sa.Column("project", sa.Text, primary_key=True),
     sa.Column("params", sa.JSON, nullable=False),
+    sa.Column("saved_at", sa.Float, nullable=False, server_default="0"),
 )
 
 versions = sa.Table(
@@ -158,6 +160,7 @@ facts = sa.Table(
     sa.Column("config", sa.Text),
     sa.Column("tasks", sa.Integer),
     sa.Column("labelled", sa.Integer),
+    sa.Column("told_at", sa.Float, nullable=False, server_default="0"),
 )
 
 # Annotations that hold an error as a response, or did until somebody mended it.
@@ -180,5 +183,7 @@ MIGRATIONS: Migrations = (
     (runs, cancelled),
     # 4: pinned prompts, and what Label Studio told of projects.
     (pins, facts, error_texts),
+    # 5: what is the oldest, when there is too much.
+    (projects.c.saved_at, facts.c.told_at),
 )
 """What version 1, 2, … of the schema added; only ever appended to."""

@@ -10,8 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from llm_interactive.llm.completion import TOKENS
-from llm_interactive.store.database import Changes, Database
+from llm_interactive.store.database import Database
 from llm_interactive.store.tables import COUNTS, calls, totals
+from llm_interactive.store.writer import Changes
 
 _ZEROS = {**dict.fromkeys(COUNTS, 0), "seconds": 0.0}
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 
 from llm_interactive.errors import BusyError, InvalidRequest
 from llm_interactive.settings import Settings
-from llm_interactive.text import storable
+from llm_interactive.text import LONGEST_ID, storable
 from llm_interactive.web.protocol import SMALL_BODY
 
 MOST_TASKS = 100_000
@@ -28,7 +28,13 @@ def _as_text(project: Any) -> Any:
 
 
 def printable(project: str) -> str:
-    """`project` as it can be stored, and stand in one line of the log."""
+    """`project` as it can be stored, and stand in one line of the log.
+
+    Raises:
+        InvalidRequest: it is longer than any id of Label Studio's.
+    """
+    if len(project) > LONGEST_ID:
+        raise InvalidRequest(f"The project's id is longer than {LONGEST_ID} characters.")
     return "".join(char for char in storable(project) if char.isprintable())
 
 

@@ -102,6 +102,7 @@ def project_page(services: Services, project: str, *, can_act: bool, is_private:
 def _about(services: Services) -> dict[str, Any]:
     settings = services.settings
     problems = [f"The database fails: {services.store.failure}"] if services.store.failure else []
+    problems += services.store.losses
     try:
         settings.require_access()
     except SetupError as error:

@@ -46,11 +46,12 @@ def health() -> Response:
     """UP; for a browser at / the status page. Touches neither network nor database."""
     if request.path == "/" and request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
         return pages.home()
-    failure = _services().store.failure
-    if not failure:
+    store = _services().store
+    problem = next(filter(None, (store.failure, *store.losses)), None)
+    if not problem:
         return jsonify({"status": "UP"})
     # Strangers may ask this: what follows the colon names hosts and paths, and is for /status.
-    return jsonify({"status": "UP", "database": failure.partition(":")[0]})
+    return jsonify({"status": "UP", "database": problem.partition(":")[0]})
 
 
 def status_json() -> Response:

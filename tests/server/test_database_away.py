@@ -139,3 +139,20 @@ def test_a_disk_that_is_really_full_is_no_other(backend: Callable[[], Backend], 
             assert "Traceback" not in running.log
     finally:
         subprocess.run(["umount", "-l", str(file.parent)], check=True)
+
+
+def test_a_file_that_was_deleted_is_made_again_and_health_says_so(
+    backend: Callable[[], Backend], llm: FakeLLM, file: Path
+) -> None:
+    with backend() as running:
+        running.results(batch(tasks(3)))
+        for path in file.parent.iterdir():
+            path.unlink()
+        everything_works_without_the_store(running)
+        assert "file was deleted or replaced" in health(running)["database"]
+        assert "file was deleted or replaced" in json.loads(running.request("GET", "/status")[1])["problems"][0]
+    asked = len(llm.calls)
+    with backend() as running:
+        assert texts(running.results(batch([task(2)]))[0], "prompt") == ["Submitted."]
+        assert health(running) == {"status": "UP"}
+    assert len(llm.calls) == asked

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from llm_interactive.store.database import Database
-from llm_interactive.store.engines import PATIENCE
+from llm_interactive.store.engines import PATIENCE, engine_of
 from llm_interactive.store.schema import SchemaError, upgrade
 from llm_interactive.store.store import Store
 from llm_interactive.store.tables import MIGRATIONS, metadata
@@ -269,7 +269,7 @@ def test_many_stores_make_the_tables_of_one_empty_database_at_once(server: Postg
 
 def test_many_that_start_together_upgrade_a_database_of_an_older_release_once(server: PostgreSQL) -> None:
     url, together = server.new_database(), threading.Barrier(8)
-    upgrade(url, MIGRATIONS)
+    upgrade(engine_of(url), MIGRATIONS)
     name = url.rpartition("/")[2]
     for statement in (
         "DROP TABLE schema_version, leases",
@@ -298,7 +298,7 @@ def test_a_migration_may_take_longer_than_anybody_waits_for_an_answer(server: Po
     with psycopg.connect(url.replace("+psycopg", "")) as other, ThreadPoolExecutor(1) as pool:
         other.execute("LOCK TABLE slow")
         slow.append_column(sa.Column("added", sa.Text))
-        upgraded = pool.submit(upgrade, url, [(slow.c.added,)], patience=60)
+        upgraded = pool.submit(upgrade, engine_of(url, patience=60), [(slow.c.added,)])
         other.execute("SELECT pg_sleep(%s)", [PATIENCE + 1])
         other.commit()
         upgraded.result()
@@ -307,7 +307,7 @@ def test_a_migration_may_take_longer_than_anybody_waits_for_an_answer(server: Po
 
 def test_a_database_of_a_newer_release_is_refused(server: PostgreSQL) -> None:
     url = server.new_database()
-    upgrade(url, [*MIGRATIONS, ()])
+    upgrade(engine_of(url), [*MIGRATIONS, ()])
     with pytest.raises(SchemaError, match="newer release"):
         Store(url, reply_ttl=24)
 
@@ -343,7 +343,7 @@ def test_two_stores_under_load_leave_each_other_connections(server: PostgreSQL) 
 
 def test_who_waits_for_a_connection_in_use_is_not_told_that_the_database_is_away(server: PostgreSQL) -> None:
     url = server.new_database()
-    database = Database(url, (), lambda _: None)
+    database = Database(url, ())
     slow = sa.select(sa.literal("Judge.")).where(sa.func.pg_sleep(0.7).is_not(None))
     with ThreadPoolExecutor(75) as pool:
         found = Counter(pool.map(lambda _: database.value(slow), range(75)))

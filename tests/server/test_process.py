@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from llm_interactive.store.engines import engine_of
 from llm_interactive.store.schema import upgrade
 from llm_interactive.store.tables import MIGRATIONS
 from testing.llm import Call, FakeLLM, Reply, error
@@ -79,7 +80,7 @@ def test_a_wrong_setting_stops_gunicorn_itself_too(tmp_path: Path) -> None:
 
 def test_a_database_of_a_newer_release_stops_gunicorn_itself_too(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.db'}"
-    upgrade(url, [*MIGRATIONS, ()])
+    upgrade(engine_of(url), [*MIGRATIONS, ()])
     code, lines = _start_with(["gunicorn", "--bind", "127.0.0.1:0", "_wsgi:app"], DATABASE_URL=url)
     assert code != 0
     assert [line for line in lines if "The database is of a newer release" in line]

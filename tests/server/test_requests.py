@@ -362,3 +362,25 @@ def test_more_tasks_than_label_studio_sends_are_refused(client: FlaskClient) -> 
     response = client.post("/predict", json=batch([{}] * (MOST_TASKS + 1)))
     assert response.status_code == 400
     assert "tasks" in sentence_of(response)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/setup", {"project": "9" * 201, "schema": TEXT}),
+        ("/predict", batch([task(1)], project="9" * 201)),
+        ("/predict", typed("Judge.", project="9" * 201)),
+        ("/versions", {"project": "9" * 201}),
+    ],
+    ids=["setup", "batch", "interactive", "versions"],
+)
+def test_a_project_with_a_very_long_id_is_refused(client: FlaskClient, path: str, body: Json) -> None:
+    response = client.post(path, json=body)
+    assert response.status_code == 400
+    assert sentence_of(response) == "The project's id is longer than 200 characters."
+
+
+def test_a_task_with_a_very_long_id_is_an_error_of_its_own(client: FlaskClient) -> None:
+    long, good = results(client, batch([{**task(1), "id": "9" * 201}, task(2)]))
+    assert long["error"] == "The task's id is longer than 200 characters."
+    assert "result" in good

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from llm_interactive.cli.app import app
 from llm_interactive.llm.client import Reply
+from llm_interactive.store.engines import engine_of
 from llm_interactive.store.schema import Migrations, SchemaError, upgrade
 from llm_interactive.store.store import Answered, Store, fingerprint
 from llm_interactive.store.tables import MIGRATIONS
@@ -53,6 +54,15 @@ def old(request: pytest.FixtureRequest, file: Path) -> Path:
     return file
 
 
+def bring_up(file: Path, migrations: Migrations = MIGRATIONS) -> None:
+    """Upgrade a file as the start does."""
+    engine = engine_of(f"sqlite:///{file}", patience=20)
+    try:
+        upgrade(engine, migrations)
+    finally:
+        engine.dispose()
+
+
 def set_version(file: Path, version: int) -> None:
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE schema_version SET version = ?", (version,))
@@ -62,20 +72,23 @@ def shape(file: Path) -> dict[str, Any]:
     """Columns and indexes of all tables."""
     engine = sa.create_engine(f"sqlite:///{file}")
     found = sa.inspect(engine)
-    columns = {
-        table: sorted(str({**column, "type": str(column["type"])}) for column in found.get_columns(table))
+    shapes = {
+        table: {
+            "columns": sorted(str({**column, "type": str(column["type"])}) for column in found.get_columns(table)),
+            "indexes": sorted(map(str, found.get_indexes(table))),
+            "key": found.get_pk_constraint(table)["constrained_columns"],
+        }
         for table in found.get_table_names()
     }
-    indexes = {table: sorted(map(str, found.get_indexes(table))) for table in columns}
-    keys = {table: found.get_pk_constraint(table)["constrained_columns"] for table in columns}
     engine.dispose()
-    return {"columns": columns, "indexes": indexes, "keys": keys}
+    return shapes
 
 
 def test_an_older_file_becomes_what_a_new_one_is(old: Path, tmp_path: Path) -> None:
     for path in (old, tmp_path / "new.db"):
-        upgrade(f"sqlite:///{path}", MIGRATIONS)
-    assert shape(old) == shape(tmp_path / "new.db")
+        bring_up(path)
+    new = shape(tmp_path / "new.db")
+    assert {table: shape(old)[table] for table in new} == new
 
 
 @pytest.mark.parametrize("old", ["0-first.sql", "0-release-0.2.0.sql"], indirect=True)
@@ -102,7 +115,7 @@ def test_an_older_file_is_upgraded_once_by_many_that_start_together(old: Path) -
 
     def start(_: int) -> None:
         together.wait()
-        upgrade(f"sqlite:///{old}", MIGRATIONS, patience=20)
+        bring_up(old)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(start, range(8)))
@@ -111,23 +124,21 @@ def test_an_older_file_is_upgraded_once_by_many_that_start_together(old: Path) -
 
 
 def test_a_migration_that_fails_leaves_everything_as_it_was(file: Path) -> None:
-    url = f"sqlite:///{file}"
     first = sa.Table("first", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))
-    upgrade(url, [(first,)])
+    bring_up(file, [(first,)])
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("INSERT INTO first VALUES (1)")
     before = shape(file)
     second = sa.Table("second", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))
     sa.Table("first", sa.MetaData(), impossible := sa.Column("without_default", sa.Text, nullable=False))
-    later: Migrations = [(first,), (second, impossible)]
     with pytest.raises(sa.exc.OperationalError):
-        upgrade(url, later)
+        bring_up(file, [(first,), (second, impossible)])
     assert shape(file) == before
 
 
 def test_the_tables_are_those_of_the_last_migration(file: Path) -> None:
     """Each version's schema is kept, so that later ones are tried on it and none is changed in passing."""
-    upgrade(f"sqlite:///{file}", MIGRATIONS)
+    bring_up(file)
     with closing(sqlite3.connect(file)) as connection:
         made = "\n".join(connection.iterdump()) + "\n"
     kept = SCHEMAS / f"{len(MIGRATIONS)}.sql"

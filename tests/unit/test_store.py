@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
+import sqlalchemy as sa
 
 from llm_interactive.llm.client import Reply
+from llm_interactive.store.engines import is_away
 from llm_interactive.store.store import Answered, Store, fingerprint
 
 Open = Callable[[], Store]
@@ -368,16 +375,16 @@ def test_a_healthy_database_has_no_failure(store: Store) -> None:
     assert store.failure is None
 
 
-def make_read_only(path: Path) -> None:
-    """Let the database at `path` refuse every insert; modes of files do not bind tests that run as root."""
-    refuse = "BEGIN SELECT RAISE(FAIL, 'attempt to write a readonly database'); END"
-    with sqlite3.connect(path) as connection:
-        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            connection.execute(f"CREATE TRIGGER no_{table} BEFORE INSERT ON {table} {refuse}")
-    connection.close()
+@contextmanager
+def locked(file: Path) -> Iterator[sqlite3.Connection]:
+    """Another program is writing and does not come to an end."""
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield other
+    other.execute("COMMIT")
 
 
-@pytest.fixture(params=["no-database", "a-folder", "no-folder", "read-only"])
+@pytest.fixture(params=["no-database", "a-folder", "no-folder"])
 def broken(request: pytest.FixtureRequest, opened: Callable[..., Store], tmp_path: Path) -> Store:
     """A store whose database cannot be written."""
     path = tmp_path / "broken"
@@ -385,12 +392,9 @@ def broken(request: pytest.FixtureRequest, opened: Callable[..., Store], tmp_pat
         path.write_bytes(b"this is no database" * 1000)
     elif request.param == "a-folder":
         path.mkdir()
-    elif request.param == "no-folder":
+    else:
         path.write_text("in the way of a folder")
         path = path / "store.db"
-    else:
-        opened(path=path).close()
-        make_read_only(path)
     return opened(path=path)
 
 
@@ -415,64 +419,50 @@ def test_a_broken_database_fails_no_read(broken: Store) -> None:
 
 
 def test_a_write_that_failed_is_told_and_made_when_the_database_is_back(store: Store, file: Path) -> None:
-    with sqlite3.connect(file) as connection:
-        connection.execute("ALTER TABLE replies RENAME TO gone")
+    with locked(file):
         store.save_reply("a", REPLY)
         failed = store.failure
-        connection.execute("ALTER TABLE gone RENAME TO replies")
-    connection.close()
     store.close()  # waits for what is not written yet
     assert (failed is not None, store.failure) == (True, None)
     assert Store(f"sqlite:///{file}", reply_ttl=24).replies(["a"]) == {"a": REPLY}
 
 
 def test_a_reply_that_cannot_be_written_yet_is_found_all_the_same(store: Store, file: Path) -> None:
-    with sqlite3.connect(file) as connection:
-        connection.execute("ALTER TABLE replies RENAME TO gone")
+    with locked(file):
         store.save_reply("a", REPLY)
         found = store.replies(["a", "b"])
-        connection.execute("ALTER TABLE gone RENAME TO replies")
-    connection.close()
     assert found == {"a": REPLY}
 
 
 def test_nobody_waits_for_a_database_that_another_program_has_locked(store: Store, file: Path) -> None:
-    lock = sqlite3.connect(file, isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    for number in range(100):
-        store.save_reply(str(number), REPLY)
-    store.save_prompts(P, {"prompt": "typed meanwhile"})
-    seen = store.project(P).prompt("prompt")
-    lock.execute("COMMIT")
-    lock.close()
+    with locked(file):
+        for number in range(100):
+            store.save_reply(str(number), REPLY)
+        store.save_prompts(P, {"prompt": "typed meanwhile"})
+        seen = store.project(P).prompt("prompt")
     store.close()
     assert seen == "typed meanwhile"
     assert len(Store(f"sqlite:///{file}", reply_ttl=24).replies(map(str, range(100)))) == 100
 
 
 def test_the_store_is_well_again_only_when_all_that_was_kept_is_written(store: Store, file: Path) -> None:
-    lock = sqlite3.connect(file, isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    for number in range(1200):
-        store.save_reply(str(number), REPLY)
-    lock.execute("COMMIT")
+    with locked(file) as other:
+        for number in range(1200):
+            store.save_reply(str(number), REPLY)
     give_up = time.monotonic() + 30
     while store.failure is not None and time.monotonic() < give_up:
         time.sleep(0.001)
-    written = lock.execute("SELECT count(*) FROM replies").fetchone()
-    lock.close()
+    written = other.execute("SELECT count(*) FROM replies").fetchone()
+    other.close()
     assert (store.failure, written) == (None, (1200,))
 
 
 def test_the_prompts_known_last_hold_while_the_database_is_away(store: Store, file: Path) -> None:
     store.save_prompts(P, {"a": "A", "b": "B"})
     store.project(P)
-    with sqlite3.connect(file) as connection:
-        connection.execute("ALTER TABLE prompts RENAME TO gone")
+    with locked(file):
         store.save_prompts(P, {"a": "typed meanwhile"})
         found = store.project(P)
-        connection.execute("ALTER TABLE gone RENAME TO prompts")
-    connection.close()
     assert found.prompts == {"a": "typed meanwhile", "b": "B"}
 
 
@@ -507,3 +497,63 @@ def test_a_text_that_no_database_can_hold_does_not_stop_the_store(store: Store) 
 
     assert ends(work)
     assert store.project(Q).prompt("prompt") == "prompt"
+
+
+def delete(file: Path) -> None:
+    """Remove the database's files, as a mistaken cleaning does."""
+    for path in file.parent.iterdir():
+        path.unlink()
+
+
+def test_a_file_that_was_deleted_is_made_again_private_and_complete(opened: Open, file: Path) -> None:
+    store, other = opened(), opened()
+    store.save_prompts(P, {"prompt": "before"})
+    other.save_prompts(Q, {"prompt": "before"})
+    delete(file)
+    store.save_prompts(P, {"prompt": "after"})
+    other.save_reply("a", REPLY)
+    assert (store.project(P).prompts, store.project(Q).prompts) == ({"prompt": "after"}, {})
+    assert list(store.replies(["a"])) == ["a"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in file.parent.iterdir()} == {0o600}
+    assert store.failure is None
+
+
+def test_that_the_file_was_deleted_is_told(store: Store, file: Path) -> None:
+    store.save_prompts(P, {"prompt": "before"})
+    delete(file)
+    store.save_prompts(P, {"prompt": "after"})
+    assert store.losses == ("The database's file was deleted or replaced while the backend ran: what it held is lost.",)
+
+
+def test_a_folder_that_was_deleted_is_made_again(store: Store, file: Path) -> None:
+    store.save_prompts(P, {"prompt": "before"})
+    shutil.rmtree(file.parent)
+    store.save_prompts(P, {"prompt": "after"})
+    assert (store.project(P).prompts, store.failure) == ({"prompt": "after"}, None)
+
+
+def test_a_store_beside_another_does_not_cost_that_one_its_locks(opened: Open, file: Path) -> None:
+    """Closing any descriptor of a file drops the process's locks; another program's end then takes its journal away."""
+    store = opened()
+    store.save_prompts(P, {"prompt": "Judge."})
+    opened()
+    program = f"import sqlite3; sqlite3.connect({str(file)!r}).execute('PRAGMA user_version').fetchall()"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    store.save_prompts(P, {"prompt": "again"})
+    with closing(sqlite3.connect(file)) as connection:
+        assert ("again",) in connection.execute("SELECT text FROM prompts").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        *((psycopg.errors.lookup(state)(), True) for state in ("08006", "25006", "40P01", "53100", "53300", "57P01")),
+        *((psycopg.errors.lookup(state)(), False) for state in ("22001", "23505", "42703", "42P01", "54000", "XX000")),
+        (psycopg.OperationalError("connection failed"), True),
+        (psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes"), False),
+    ],
+    ids=lambda value: getattr(value, "sqlstate", None) or str(value),
+)
+def test_only_a_database_that_nobody_could_write_counts_as_away(error: psycopg.Error, away: bool) -> None:
+    wrapped = sa.exc.DBAPIError.instance("INSERT", {}, error, psycopg.Error)
+    assert is_away(wrapped) is away

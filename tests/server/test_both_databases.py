@@ -1,0 +1,216 @@
+"""What the store promises, on a real SQLite file and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import sqlalchemy as sa
+
+from llm_interactive.llm.client import Reply
+from llm_interactive.store.engines import engine_of
+from llm_interactive.store.store import Store
+from llm_interactive.store.tables import answered, cancelled, leases, projects, prompts, replies, versions
+from tests.postgresql import PostgreSQL, programs
+
+P = "1.1795372439"
+REPLY = Reply(("OK",))
+HUGE = "secret" + random.Random(1).randbytes(12_000).hex()
+
+Open = Callable[[], Store]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgreSQL]:
+    with PostgreSQL() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    running: PostgreSQL = request.getfixturevalue("server")
+    return running.new_database()
+
+
+@pytest.fixture
+def opened(url: str) -> Iterator[Open]:
+    stores: list[Store] = []
+
+    def open_store() -> Store:
+        stores.append(Store(url, reply_ttl=24))
+        return stores[-1]
+
+    yield open_store
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(opened: Open) -> Store:
+    return opened()
+
+
+@pytest.fixture
+def other(url: str) -> Iterator[sa.Engine]:
+    """The database as another program sees it."""
+    engine = engine_of(url)
+    yield engine
+    engine.dispose()
+
+
+def count(other: sa.Engine, table: sa.Table) -> int:
+    with other.connect() as connection:
+        return int(connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0)
+
+
+def _without_a_column(store: Store, other: sa.Engine) -> None:
+    with other.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE answered DROP COLUMN prompt")
+    store.save_answered(P, {"1": ("secret", ["secret"])}, before={})
+
+
+IMPOSSIBLE: dict[str, Callable[[Store, sa.Engine], None]] = {
+    "huge-project": lambda store, _: store.save_version(HUGE, "m/1"),
+    "huge-task": lambda store, _: store.save_answered(P, {HUGE: ("Judge.", ["OK"])}, before={}),
+    "no-such-column": _without_a_column,
+    "nul": lambda store, _: store.save_prompts("2.1", {"prompt": "secret \x00"}),
+    "half-a-pair": lambda store, _: store.save_prompts("2.1", {"prompt": "secret \ud83d"}),
+    "too-long-for-its-column": lambda store, _: store.save_reply("secret" * 20, REPLY),
+}
+
+
+@pytest.mark.parametrize("write", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_a_write_that_can_never_succeed_stops_no_other(
+    write: Callable[[Store, sa.Engine], None], opened: Open, other: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = opened()
+    store.save_reply("before", REPLY, wait=False)  # in one group with what follows
+    write(store, other)
+    store.save_reply("after", REPLY)
+    store.save_prompts(P, {"prompt": "Judge."})
+    assert store.failure is None
+    assert "secret" not in caplog.text + "".join(store.losses)
+    store.close()
+    after = opened()
+    assert (set(after.replies(["before", "after"])), after.project(P).prompt("prompt")) == (
+        {"before", "after"},
+        "Judge.",
+    )
+
+
+def test_what_is_lost_is_told_once_with_table_and_cause(store: Store, other: sa.Engine) -> None:
+    for _ in range(3):
+        _without_a_column(store, other) if not store.losses else store.save_answered(P, {"1": ("", [])}, before={})
+    [loss] = store.losses
+    assert all(part in loss for part in ("answered", "column", "prompt"))
+
+
+def test_of_the_rows_of_one_write_only_the_impossible_ones_are_lost(store: Store) -> None:
+    tasks = {f"{number}": ("Judge.", ["OK"]) for number in range(20)}
+    store.save_answered(P, {**tasks, "half a pair \ud83d": ("Judge.", ["OK"])}, before={})
+    assert len(store.answered(P, tasks)) == 20
+
+
+def fill(other: sa.Engine, number: int, *, age: float) -> None:
+    """Make `number` paid replies that are `age` hours old."""
+    at = time.time() - 3600 * age
+    rows = [
+        {
+            "key": f"{age} {row}",
+            "reply": {"texts": ["x" * 200], "prompt_tokens": 1, "completion_tokens": 1},
+            "created_at": at,
+        }
+        for row in range(number)
+    ]
+    with other.begin() as connection:
+        connection.execute(sa.insert(replies), rows)
+
+
+def test_a_sweep_deletes_what_is_too_old_and_nothing_else(store: Store, other: sa.Engine) -> None:
+    fill(other, 25_000, age=25)
+    fill(other, 500, age=23)
+    old = time.time() - 86_400 * 31
+    with other.begin() as connection:
+        for task, at in (("old", old), ("new", time.time())):
+            row = {"project": P, "task": task, "prompt": "", "replies": [], "created_at": at}
+            connection.execute(sa.insert(answered), row)
+        connection.execute(sa.insert(leases), {"key": "a", "owner": "b", "until": old})
+        connection.execute(sa.insert(cancelled), {"run": "a", "created_at": old})
+    store.sweeper.sweep()
+    assert [count(other, table) for table in (replies, answered, leases, cancelled)] == [500, 1, 0, 0]
+
+
+def test_nobody_waits_for_the_end_of_a_sweep(store: Store, other: sa.Engine) -> None:
+    fill(other, 30_000, age=25)
+    sweeping = threading.Thread(target=store.sweeper.sweep)
+    sweeping.start()
+    for number in range(3):
+        store.save_reply(f"meanwhile {number}", REPLY)
+    kept = set(store.replies(f"meanwhile {number}" for number in range(3)))
+    still = sweeping.is_alive()
+    sweeping.join()
+    assert (len(kept), still, store.failure, count(other, replies)) == (3, True, None, 3)
+
+
+def test_two_processes_sweep_at_once(opened: Open, other: sa.Engine) -> None:
+    stores = [opened(), opened()]
+    fill(other, 10_000, age=25)
+    sweeping = [threading.Thread(target=store.sweeper.sweep) for store in stores]
+    for thread in sweeping:
+        thread.start()
+    for thread in sweeping:
+        thread.join()
+    assert count(other, replies) == 0
+
+
+def test_of_many_prompts_of_a_field_the_last_stay(store: Store, other: sa.Engine) -> None:
+    for number in range(50):
+        store.save_prompts(P, {"a": f"A {number}"})
+    store.save_prompts(P, {"b": "B"})
+    store.sweeper.sweep()
+    assert count(other, prompts) < 15
+    assert store.project(P).prompts == {"a": "A 49", "b": "B"}
+
+
+def test_of_many_versions_of_a_project_the_last_stay(store: Store, other: sa.Engine) -> None:
+    with other.begin() as connection:
+        rows = [{"project": P, "version": f"m/{number}", "created_at": float(number)} for number in range(300)]
+        connection.execute(sa.insert(versions), rows)
+    store.save_version("2.1", "m/1")
+    store.sweeper.sweep()
+    assert count(other, versions) == 101
+    assert (store.versions(P)[0], store.versions("2.1")) == ("m/299", ["m/1"])
+
+
+@mock.patch("llm_interactive.store.store._MOST_PROJECTS", 10)
+def test_of_very_many_projects_the_last_stay(store: Store, other: sa.Engine) -> None:
+    for number in range(30):
+        store.save_params(f"{number}.1", {"temperature": 0.1})
+        store.save_prompts(f"{number}.1", {"prompt": "Judge."})
+        store.save_version(f"{number}.1", "m/1")
+    store.sweeper.sweep()
+    assert [count(other, table) for table in (projects, prompts, versions)] == [11] * 3
+    assert store.project("29.1").params == {"temperature": 0.1}
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_what_is_deleted_makes_the_file_shorter(store: Store, other: sa.Engine) -> None:
+    def pages() -> int:
+        with closing(other.raw_connection()) as connection:
+            return int(connection.cursor().execute("PRAGMA page_count").fetchone()[0])
+
+    fill(other, 20_000, age=25)
+    before = pages()
+    store.sweeper.sweep()
+    assert pages() < before / 10
