@@ -42,7 +42,7 @@ class Services:
         store = Store(settings.sqlalchemy_url, settings.reply_ttl)
         dispatcher = Dispatcher(settings.max_concurrency)
         running = RunningBatches(store.runs)
-        leases = Leases(store.database) if settings.shares_database and settings.reply_ttl else None
+        leases = Leases(store.database) if settings.reply_ttl else None
         client = ChatClient(settings)
         replies = Replies(client, store, leases, dispatcher, settings.llm_timeout)
         images = ImageInput(settings)

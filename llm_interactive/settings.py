@@ -343,11 +343,6 @@ class Settings(BaseSettings):
         """Whether a database is there to be read: one that `DATABASE_URL` names, or the file in `MODEL_DIR`."""
         return self.database_url is not None or (self.model_dir / "llm-interactive.db").exists()
 
-    @property
-    def shares_database(self) -> bool:
-        """Whether other processes may use the same database: further workers, or replicas over PostgreSQL."""
-        return self.workers > 1 or not self.sqlalchemy_url.startswith("sqlite")
-
     def require_access(self) -> None:
         """Check that what every call needs is there.
 

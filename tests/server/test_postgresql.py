@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from llm_interactive.store.database import Database
 from llm_interactive.store.engines import PATIENCE, engine_of
-from llm_interactive.store.schema import SchemaError, upgrade
+from llm_interactive.store.schema import Migrations, SchemaError, upgrade
 from llm_interactive.store.store import Store
 from llm_interactive.store.tables import MIGRATIONS, metadata
 from testing.llm import Call, FakeLLM, Reply
@@ -267,9 +267,16 @@ def test_many_stores_make_the_tables_of_one_empty_database_at_once(server: Postg
             assert set(pool.map(open_one, range(8))) == {None}
 
 
+def bring_up(url: str, migrations: Migrations = MIGRATIONS) -> None:
+    """Upgrade a database as the start does."""
+    engine = engine_of(url, patience=60)
+    upgrade(engine, migrations)
+    engine.dispose()
+
+
 def test_many_that_start_together_upgrade_a_database_of_an_older_release_once(server: PostgreSQL) -> None:
     url, together = server.new_database(), threading.Barrier(8)
-    upgrade(engine_of(url), MIGRATIONS)
+    bring_up(url)
     name = url.rpartition("/")[2]
     for statement in (
         "DROP TABLE schema_version, leases",
@@ -298,7 +305,7 @@ def test_a_migration_may_take_longer_than_anybody_waits_for_an_answer(server: Po
     with psycopg.connect(url.replace("+psycopg", "")) as other, ThreadPoolExecutor(1) as pool:
         other.execute("LOCK TABLE slow")
         slow.append_column(sa.Column("added", sa.Text))
-        upgraded = pool.submit(upgrade, engine_of(url, patience=60), [(slow.c.added,)])
+        upgraded = pool.submit(bring_up, url, [(slow.c.added,)])
         other.execute("SELECT pg_sleep(%s)", [PATIENCE + 1])
         other.commit()
         upgraded.result()
@@ -307,7 +314,7 @@ def test_a_migration_may_take_longer_than_anybody_waits_for_an_answer(server: Po
 
 def test_a_database_of_a_newer_release_is_refused(server: PostgreSQL) -> None:
     url = server.new_database()
-    upgrade(engine_of(url), [*MIGRATIONS, ()])
+    bring_up(url, [*MIGRATIONS, ()])
     with pytest.raises(SchemaError, match="newer release"):
         Store(url, reply_ttl=24)
 
