@@ -49,6 +49,9 @@ class Database:
         self._ready = False
         try:
             self._open()
+        except SchemaError:
+            self._engine.dispose()
+            raise
         except (sa.exc.SQLAlchemyError, OSError) as error:
             self.health.failed("read", error)
         self._writer = Writer(self._commit, self.health)

@@ -159,6 +159,15 @@ def test_the_same_task_asked_of_two_workers_at_once_is_bought_once(two_workers: 
     assert len(shared_llm.calls) == 10
 
 
+def test_two_processes_over_one_file_buy_a_reply_once(backend: MakeBackend, llm: FakeLLM) -> None:
+    asked = batch(tasks(40))
+    first, second = backend(DEFAULT_PROMPT="Judge."), backend(DEFAULT_PROMPT="Judge.")
+    with first as one, second as other, ThreadPoolExecutor(2) as pool:
+        for entries in pool.map(lambda running: running.results(asked), (one, other)):
+            assert all(texts(entry) == ["OK"] for entry in entries)
+    assert len(llm.calls) == 40
+
+
 def test_each_of_two_workers_tells_of_both(two_workers: Backend) -> None:
     for number in range(8):
         two_workers.results(batch([task(number)], project="told.1"))
