@@ -1,7 +1,7 @@
 """A strict checker of fine-tuning files, written from the trainers' public rules and from nothing of the package's own.
 
 - chat, dpo-openai: Together's file check (together-python, utils/files.py) and OpenAI's cookbook on preparing data
-- vision: OpenAI's guide to vision fine-tuning
+- vision: OpenAI's guide to vision fine-tuning; Together's check, which takes no mixture of texts and parts
 - prompt-completion, dpo-trl, kto: TRL's docs/source/dataset_formats.md
 - dpo-axolotl: Axolotl's docs/rlhf.qmd
 - sharegpt: LLaMA-Factory's data/README.md
@@ -72,8 +72,9 @@ def _roles(roles: Iterable[str], last: str) -> None:
 def _messages(messages: Json, last: str, *, images: bool = False) -> None:
     for message in messages:
         _keys(message, "role", "content")
-        if images and isinstance(message["content"], list):
-            _require(message["role"] == "user", "only users show images")
+        if images:
+            shown = [part for part in message["content"] if part["type"] == "image_url"]
+            _require(message["role"] == "user" or not shown, "only users show images")
             _parts(message["content"])
         else:
             _text(message["content"])

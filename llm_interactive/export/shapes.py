@@ -63,6 +63,13 @@ def _all(record: Completion) -> Messages:
     return [*record.messages, _said(record.reply)]
 
 
+def _in_parts(message: Mapping[str, Any]) -> Line:
+    # All contents of a line in one form: Together refuses a mixture, and tables have one type in a column.
+    content = message["content"]
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return {"role": message["role"], "content": parts}
+
+
 def _openai_pair(pair: Pair) -> Line:
     return {
         "input": {"messages": pair.messages, "tools": [], "parallel_tool_calls": True},
@@ -91,8 +98,13 @@ _IMAGE = _object(
         detail={"enum": ["auto", "low", "high"]},
     ),
 )
-_PARTS = _list({"anyOf": [_object(type={"const": "text"}, text=_TEXT), _IMAGE]})
-_SEEN_TURN = {"anyOf": [_TURN, _object(role={"const": "user"}, content=_PARTS)]}
+_TEXT_PART = _object(type={"const": "text"}, text=_TEXT)
+_SEEN_TURN = {
+    "anyOf": [
+        _object(role={"const": "user"}, content=_list({"anyOf": [_TEXT_PART, _IMAGE]})),
+        _object(role={"enum": ["system", "assistant"]}, content=_list(_TEXT_PART)),
+    ]
+}
 
 SHAPES: Mapping[Format, Shape] = {
     Format.CHAT: Shape(lambda one: {"messages": _all(one)}, _object(messages=_list(_TURN, 2)), Completion),
@@ -107,7 +119,10 @@ SHAPES: Mapping[Format, Shape] = {
         Completion,
     ),
     Format.VISION: Shape(
-        lambda one: {"messages": _all(one)}, _object(messages=_list(_SEEN_TURN, 2)), Completion, images=True
+        lambda one: {"messages": list(map(_in_parts, _all(one)))},
+        _object(messages=_list(_SEEN_TURN, 2)),
+        Completion,
+        images=True,
     ),
     Format.DPO_OPENAI: Shape(
         _openai_pair,
