@@ -9,7 +9,12 @@ import logging
 import re
 from pathlib import Path
 
+from typer import Context
+from typer.core import TyperGroup, TyperOption
+from typer.main import get_command
+
 from docs.failures import errors_table
+from llm_interactive.cli.app import app
 from llm_interactive.settings import SPEC_TEMPLATE, Settings
 from testing.corpus import figures
 
@@ -23,6 +28,21 @@ def settings_table() -> str:
         extra = field.json_schema_extra
         allowed = extra["allowed"] if isinstance(extra, dict) else ""
         rows.append(f"| `{name.upper()}` | {_default(field.default)} | {field.description} | {allowed} |")
+    return "\n".join(rows)
+
+
+def options_table(command: str) -> str:
+    """The table of a command's options."""
+    rows = ["| option | what it is | default |", "|---|---|---|"]
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    found = group.get_command(Context(group), command)
+    assert found is not None
+    for option in found.params:
+        assert isinstance(option, TyperOption)
+        names = ", ".join(f"`{name}`" for name in reversed(option.opts))
+        default = "required" if option.required else _default(None if option.is_flag else option.default)
+        rows.append(f"| {names} | {option.help} | {default} |")
     return "\n".join(rows)
 
 
@@ -51,6 +71,7 @@ def parts() -> dict[Path, dict[str, str]]:
     return {
         ROOT / "docs/settings.md": {"settings": settings_table()},
         ROOT / "docs/labeling-configs.md": {"labels": label_figures()},
+        ROOT / "docs/export.md": {"options": options_table("export")},
         ROOT / "docs/errors.md": {"errors": errors_table()},
     }
 

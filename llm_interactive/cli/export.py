@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import track
 
 from llm_interactive.errors import BackendError, SetupError
+from llm_interactive.export.of_project import export_project
+from llm_interactive.export.run import Destination, Summary
 from llm_interactive.export.shapes import SOURCES, Format
+from llm_interactive.label_studio.records import Task
 from llm_interactive.settings import Settings, SettingsError
-
-if TYPE_CHECKING:
-    from llm_interactive.export.run import Destination, Summary
-    from llm_interactive.label_studio.records import Task
 
 _LEAST = 10
 """Examples below which OpenAI and Azure refuse a file."""
@@ -58,10 +59,6 @@ def export(
         raise typer.BadParameter(f"{wrong[0]!r} is none of {', '.join(SOURCES)}.", param_hint="--from")
     if not output.parent.is_dir():
         raise typer.BadParameter(f"The folder {output.parent} does not exist.", param_hint="--output")
-    # Only now: the server, which has this module too, starts without it.
-    from llm_interactive.export.of_project import export_project
-    from llm_interactive.export.run import Destination
-
     destination = Destination(output, holdout)
     try:
         summary = export_project(Settings.from_environment(), project, format, names, destination, _shown)
@@ -78,9 +75,6 @@ def export(
 
 
 def _shown(tasks: Iterable[Task], count: int) -> Iterable[Task]:
-    from rich.console import Console
-    from rich.progress import track
-
     console = Console(stderr=True)
     hidden = not console.is_terminal
     return track(tasks, "Exporting", count, console=console, transient=True, disable=hidden)
