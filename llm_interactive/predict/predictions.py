@@ -10,6 +10,9 @@ from llm_interactive.labeling.tags import Region
 from llm_interactive.outputs.base import region
 from llm_interactive.outputs.form import Form
 
+WITHOUT_REGIONS = ("List", "Table", "Pdf")
+"""Tags on which the page has no regions, so that it cannot take values about them by themselves."""
+
 Prediction = dict[str, Any]
 """`result` (regions), `score` and `model_version`; https://labelstud.io/guide/predictions."""
 
@@ -34,7 +37,7 @@ def with_prompt(regions: Sequence[Region], prompt: Region, form: Form) -> list[R
     the page replaces only what has the id that it knows (label-studio 1.23.2,
     web/libs/editor/src/stores/Annotation/Annotation.js, acceptSuggestion).
     """
-    stops = {tag.name for tag in form.spec.objects if tag.tag in ("List", "Table", "Pdf")}
+    stops = {tag.name for tag in form.spec.objects if tag.tag in WITHOUT_REGIONS}
 
     def joined(entry: Region) -> bool:
         return entry.get("to_name") in stops or entry["type"] == "pairwise"

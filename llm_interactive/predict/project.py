@@ -10,6 +10,7 @@ from typing import Any
 from llm_interactive.errors import LabelingConfigError, PromptError
 from llm_interactive.labeling.config import PromptSpec, parse_labeling_config
 from llm_interactive.outputs.form import Form
+from llm_interactive.predict.predictions import WITHOUT_REGIONS
 from llm_interactive.predict.prepare import Task
 from llm_interactive.predict.versions import model_version
 from llm_interactive.prompts.current import prompt_of_task
@@ -93,12 +94,18 @@ class Project:
 
     @property
     def summary(self) -> str:
-        """What each prompt fills, and what is left alone, in one line."""
+        """What each prompt fills, what is left alone, and what the open page shows late, in one line."""
         filled = [
             f"{form.name} fills {', '.join(output.control.name for output in form.outputs)}" for form in self.forms
         ]
         left = [f"{name} is not filled: {reason}" for name, reason in self.unfilled.items()]
-        return "; ".join([*filled, *left])
+        late = [
+            f"{form.name} is on a {tag.tag}: the open page shows answers after a reload only; let its toName be a Text"
+            for form in self.forms
+            for tag in form.spec.prompt.objects[:1]
+            if tag.tag in WITHOUT_REGIONS
+        ]
+        return "; ".join([*filled, *left, *late])
 
     def answered_key(self, task: str, form: Form) -> str:
         """What the last answer of a form to a task is kept under."""

@@ -172,6 +172,27 @@ def test_a_choice_about_a_table_that_was_ticked_by_hand_is_kept_and_stays_the_on
     assert _faults(form, result) == []
 
 
+ON_A_TABLE = """<View>
+  <Table name="table" value="$table"/>
+  <TextArea name="prompt" toName="table" maxSubmissions="1" editable="true" showSubmitButton="false"/>
+  <TextArea name="response" toName="table" editable="true"/>
+  <Choices name="valid" toName="table"><Choice value="Valid"/><Choice value="Invalid"/></Choices>
+</View>"""
+
+
+def test_the_answer_to_a_prompt_on_a_table_is_shown_after_a_reload(
+    stack: Stack, fixed_llm: FakeLLM, page: LabelingPage
+) -> None:
+    fixed_llm.answer = json.dumps({"response": "It is.", "valid": "Valid"})
+    project = make_project(stack.studio, ON_A_TABLE, [{"table": {"age": 7}}], stack.fixed_backend, "on a table")
+    page.open(project.id, project.tasks[0])
+    page.ask("Is it valid?")
+    eventually(lambda: project.studio.task(project.tasks[0])["drafts"])
+    page.open(project.id, project.tasks[0])
+    expect(page.texts("response")).to_contain_text(["It is."])
+    page.expect_ticked("Valid", of=("Valid", "Invalid"))
+
+
 def test_a_span_drawn_by_hand_asks_nothing_and_is_kept(stack: Stack, fixed_llm: FakeLLM, page: LabelingPage) -> None:
     form = forms.SPANS
     _answer(fixed_llm, form.first)

@@ -137,6 +137,15 @@ def test_the_summary_says_what_each_prompt_fills_and_what_is_left_alone() -> Non
     )
 
 
+@pytest.mark.parametrize("tag", ["List", "Table", "Pdf"])
+def test_the_summary_says_where_the_open_page_shows_answers_late(tag: str) -> None:
+    found = project(f'<{tag} name="x" value="$x"/>' + ONE.replace('toName="text"', 'toName="x"'))
+    assert found.summary == (
+        "prompt fills response; "
+        f"prompt is on a {tag}: the open page shows answers after a reload only; let its toName be a Text"
+    )
+
+
 def test_what_one_of_several_prompts_fills_is_not_left_alone() -> None:
     spans = '<Labels name="b-spans" toName="text"><Label value="PER"/></Labels>'
     inside = TWO + spans + '<Rating name="sure" toName="text" perRegion="true"/>'
