@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -76,7 +76,7 @@ class Usage:
         """The rows that keep calls, to be written with what they brought about."""
         now = time.time()
         return {
-            calls: [{**asdict(call), "created_at": now} for call in paid],
+            calls: [{**vars(call), "created_at": now} for call in paid],
             totals: [_of_call(call) for call in paid],
         }
 

@@ -103,3 +103,7 @@ class LabelingPage:
             act()
         body: Json = asked.value.json()
         return body
+
+    def undo(self) -> None:
+        """Press Label Studio's Undo."""
+        self.page.get_by_role("button", name="Undo").click()

@@ -100,3 +100,13 @@ def test_a_new_prompt_asks_again_after_own_words(answered: LabelingPage, fixed_l
     expect(answered.texts("prompt")).to_have_text(["Is it really?"])
     expect(answered.texts("response")).to_have_text(["Not Sarcastic"])
     assert len(fixed_llm.calls) == 2
+
+
+def test_undo_brings_own_words_back_after_a_new_prompt(answered: LabelingPage, fixed_llm: FakeLLM) -> None:
+    answered.edit("response", "In my own words: irony.")
+    answered.edit("prompt", "Is it really?")
+    expect(answered.texts("response")).to_have_text(["Not Sarcastic"])
+
+    answered.undo()
+
+    expect(answered.texts("response")).to_have_text(["In my own words: irony."])

@@ -135,3 +135,16 @@ def test_what_a_model_thinks_aloud_is_no_part_of_its_reply(text: str, said: str)
 )
 def test_any_other_reply_stays_as_it_is(text: str) -> None:
     assert without_reasoning(text) == text
+
+
+def test_cached_tokens_and_those_of_reasoning_are_read_where_the_provider_tells() -> None:
+    usage = {
+        "prompt_tokens": 100,
+        "completion_tokens": 50,
+        "prompt_tokens_details": {"cached_tokens": 80},
+        "completion_tokens_details": {"reasoning_tokens": 30},
+    }
+    told = read({"choices": [], "usage": usage})
+    assert (told.cached_tokens, told.reasoning_tokens) == (80, 30)
+    odd = read({"choices": [], "usage": {"prompt_tokens_details": [], "completion_tokens": 1}})
+    assert (odd.cached_tokens, odd.reasoning_tokens) == (0, 0)
