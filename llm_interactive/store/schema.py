@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateColumn
 
+from llm_interactive.settings import SettingsError
+
 Change = sa.Table | sa.Column[Any] | sa.Index
 """What is added: a table with its indexes, or one column or index of a table that is there."""
 
@@ -23,8 +25,8 @@ _version = sa.Table(
 )
 
 
-class SchemaError(Exception):
-    """The database is of a newer release; the message is one line that says what to do."""
+class SchemaError(SettingsError):
+    """The database that the settings name is of a newer release; the message is one line that says what to do."""
 
 
 def upgrade(engine: sa.Engine, migrations: Migrations) -> None:

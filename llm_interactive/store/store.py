@@ -37,7 +37,7 @@ _READ_CHUNK = 500
 _ANSWERED_DAYS = 30
 _MOST_RUNS = 20_000
 _MOST_UNWRITTEN = 20_000
-_PROMPTS_PER_FIELD = 10
+_PROMPTS_SHOWN = 20
 _MOST_ROWS = 1_000_000
 _MOST_PROJECTS = 100_000
 _REPLIES_PER_TASK = 50
@@ -51,7 +51,9 @@ _prompts = sa.union_all(
     sa.select(prompts.c.field, prompts.c.text, sa.literal(0).label("pinned")).where(prompts.c.id.in_(_newest)),
     sa.select(pins.c.field, pins.c.text, sa.literal(1)).where(pins.c.project == _project, pins.c.text != ""),
 )
-_earlier = sa.select(prompts.c.field, prompts.c.text, prompts.c.created_at).order_by(prompts.c.id.desc()).limit(20)
+_earlier = (
+    sa.select(prompts.c.field, prompts.c.text, prompts.c.created_at).order_by(prompts.c.id.desc()).limit(_PROMPTS_SHOWN)
+)
 _earlier_prompts = _earlier.where(prompts.c.project == _project, prompts.c.text != "")
 _params = sa.select(projects.c.params).where(projects.c.project == _project)
 _all_versions = sa.select(versions.c.version).order_by(versions.c.created_at.desc()).limit(_VERSIONS_SHOWN)
@@ -254,7 +256,7 @@ class Store:
         yield Stale(answered.c.created_at, answered.c.created_at < now - _ANSWERED_DAYS * 86400)
         yield Stale(leases.c.until, leases.c.until < now - 10 * LEASE_SECONDS)
         yield Stale(cancelled.c.created_at, cancelled.c.created_at < now - 86400)
-        yield beyond_each(prompts.c.id, _PROMPTS_PER_FIELD, prompts.c.project, prompts.c.field)
+        yield beyond_each(prompts.c.id, _PROMPTS_SHOWN, prompts.c.project, prompts.c.field)
         yield beyond_each(versions.c.created_at, _VERSIONS_SHOWN, versions.c.project)
         for column in (replies.c.created_at, answered.c.created_at, calls.c.id):
             yield beyond(column, _MOST_ROWS)

@@ -6,7 +6,6 @@ import logging
 import sys
 
 from llm_interactive.settings import Settings, SettingsError
-from llm_interactive.store.schema import SchemaError
 from llm_interactive.web.app import create_app
 
 # gunicorn stops for good on this exit code of a worker; on another one it would start workers for ever.
@@ -19,6 +18,6 @@ try:
     settings = Settings.from_environment()
     logging.getLogger("llm_interactive").setLevel(settings.log_level)
     app = create_app(settings)
-except (SettingsError, SchemaError) as error:
+except SettingsError as error:
     print(f"llm-interactive: {error}", file=sys.stderr)
     sys.exit(_APP_LOAD_ERROR)

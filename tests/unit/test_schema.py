@@ -148,8 +148,9 @@ def test_the_tables_are_those_of_the_last_migration(file: Path) -> None:
     assert made == kept.read_text(), "the tables have changed without a migration; see store/tables.py"
 
 
+@pytest.mark.parametrize("command", [["serve"], ["prompts", "list"]], ids=" ".join)
 def test_a_file_of_a_newer_release_stops_the_start_with_one_line_that_says_what_to_do(
-    file: Path, opened: Callable[[], Store]
+    file: Path, opened: Callable[[], Store], command: list[str]
 ) -> None:
     opened().close()
     set_version(file, 99)
@@ -159,7 +160,7 @@ def test_a_file_of_a_newer_release_stops_the_start_with_one_line_that_says_what_
         opened()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    result = CliRunner().invoke(app, ["serve"], env={"DATABASE_URL": f"sqlite:///{file}", "PORT": port})
+    result = CliRunner().invoke(app, command, env={"DATABASE_URL": f"sqlite:///{file}", "PORT": port})
     assert (result.exit_code, result.output.count("\n")) == (2, 1)
     assert "newer release" in result.output
 
