@@ -160,6 +160,7 @@ def _of_tasks_and_prompts() -> Iterator[Cause]:
         "null": {"text": None},
         "blank": {"text": " "},
         "another type": {"text": [1]},
+        "longer than MAX_PROMPT_CHARACTERS": {"text": "T" * 1_000_001},
     }
     for cause, data in tasks.items():
         asked = partial(build_messages, data, Prompt("P"), objects, ChatOptions(), {})

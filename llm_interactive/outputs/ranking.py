@@ -95,25 +95,36 @@ class Ranker:
         return f"object with a list of ids for each of {buckets}; each id in one of them{other}: {listed}"
 
     def check(self, value: Any, data: Data) -> Checked:
-        """The ids, each once; an order is filled up with the missing ones as the task has them."""
+        """The ids, each once. An order of some items alone is none: the others' places would be made up."""
         items = self.items(data)
         if not self.control.labels:
             ids = self._known(value, items, set())
-            missing = [id for id in items.names if id not in ids] if ids else []
             whole = value in (None, []) or (isinstance(value, list) and len(value) == len(ids) == len(items.names))
-            return Checked(ids + missing, None if whole else f"must be a list of {items.listed(50)}, each once")
-        given = value if isinstance(value, Mapping) else {}
+            fault = None if whole else f"must be a list of {items.listed(50)}, each once"
+            return Checked(ids if len(ids) == len(items.names) else [], fault)
+        given, is_whole = self._by_bucket(value)
         taken: set[str] = set()
-        buckets = {}
-        for bucket in self.control.labels:
-            buckets[bucket.name] = self._known(given.get(bucket.name, given.get(bucket.hint)), items, taken)
+        buckets = {bucket.name: self._known(given.get(bucket.name), items, taken) for bucket in self.control.labels}
+        is_whole = is_whole and sum(map(len, given.values())) == len(taken)
         rest = next((bucket.name for bucket in self.control.labels if bucket.is_default), None)
         if rest and taken:
             # Beside a default bucket the page shows only the items that the result names.
             buckets[rest] += [id for id in items.names if id not in taken]
-        whole = value is None or sum(len(ids) for ids in given.values() if isinstance(ids, list)) == len(taken)
-        fault = None if whole and (value is None or given) else f"must hold each of {items.listed(50)} at most once"
+        fault = None if is_whole else f"must hold each of {items.listed(50)} at most once"
         return Checked(buckets if taken else {}, fault)
+
+    def _by_bucket(self, value: Any) -> tuple[dict[str, list[Any]], bool]:
+        """What is given for each bucket, named or described by its hint, and whether that is all that is given."""
+        buckets = Options(Option(label.name, (label.name,), last=label.hint) for label in self.control.labels)
+        given: dict[str, list[Any]] = {}
+        is_whole = value is None or isinstance(value, Mapping)
+        for key, ids in value.items() if isinstance(value, Mapping) else ():
+            bucket = buckets.find(str(key))
+            if bucket and bucket.name not in given:
+                given[bucket.name] = ids if isinstance(ids, list) else [ids] if ids is not None else []
+            else:
+                is_whole = False
+        return given, is_whole
 
     def _known(self, value: Any, items: Options, taken: set[str]) -> list[str]:
         """The ids in `value` that are not yet `taken`, and are from then on."""

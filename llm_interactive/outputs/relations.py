@@ -50,6 +50,8 @@ class Relations:
                 continue
             if options.names:
                 label = item.get("label")
+                if isinstance(label, list) and len(label) == 1:
+                    label = label[0]
                 option = options.find(label) if isinstance(label, str) else None
                 relation["label"] = option.name if option else None
                 if option is None and label is not None:

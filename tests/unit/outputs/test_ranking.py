@@ -67,15 +67,17 @@ def test_a_rank_is_an_order_of_the_tasks_ids() -> None:
     ("answer", "expected", "whole"),
     [
         (["mdn", 3, "blog"], ["mdn", "3", "blog"], True),
-        (["mdn", "3"], ["mdn", "3", "blog"], False),
-        (["mdn", "nobody", "mdn"], ["mdn", "blog", "3"], False),
+        (["mdn", "mdn", "3", "blog", "nobody"], ["mdn", "3", "blog"], False),
+        (["mdn", "3"], [], False),
+        (["mdn", "nobody", "mdn"], [], False),
+        ([3, 2, 1], [], False),
         (["nobody"], [], False),
         ([], [], True),
         (None, [], True),
         ("mdn", [], False),
     ],
 )
-def test_unknown_and_repeated_ids_go_and_missing_ones_come(answer: Any, expected: list[str], *, whole: bool) -> None:
+def test_unknown_and_repeated_ids_go_and_no_place_is_made_up(answer: Any, expected: list[str], *, whole: bool) -> None:
     checked = RANKER.check(answer, DATA)
     assert checked.value == expected
     assert (checked.fault is None) == whole
@@ -95,6 +97,8 @@ def test_buckets_are_lists_of_ids() -> None:
     [
         ({"good": ["mdn"], "bad": [3]}, {"good": ["mdn"], "bad": ["3"]}, True),
         ({"Good ones": ["mdn"]}, {"good": ["mdn"], "bad": []}, True),
+        ({"GOOD": "mdn", "bad": None}, {"good": ["mdn"], "bad": []}, True),
+        ({"mdn": "good"}, {}, False),
         ({"good": ["mdn", "x"], "bad": ["mdn"], "_": ["3"]}, {"good": ["mdn"], "bad": []}, False),
         ({"good": [], "bad": []}, {}, True),
         (None, {}, True),
