@@ -5,6 +5,7 @@
     ├── ForbiddenError               403  a page's button was not pressed on that page, or by just anybody
     ├── LabelingConfigError          400  the labeling config lacks something; says what to add
     ├── PromptError                  400  no prompt, or a placeholder that no field fills
+    │   └── NoPromptYet              400  nobody has typed one: an expected state
     ├── TaskDataError                422  this task's data cannot be sent to a model
     ├── SetupError                   503  a setting is missing; says which
     ├── BusyError                    503  all threads are taken
@@ -74,6 +75,15 @@ class PromptError(BackendError):
     """There is no prompt, or the prompt holds a placeholder that nothing fills."""
 
     status = 400
+
+
+class NoPromptYet(PromptError):
+    """Nobody has typed a prompt. Label Studio asks all the same when a task is opened: no cause for a warning."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no prompt yet. Type one into a task's prompt field and press Shift+Enter, or set DEFAULT_PROMPT."
+        )
 
 
 class TaskDataError(BackendError):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from llm_interactive.llm.access import Access
 from llm_interactive.llm.client import ChatClient
 from llm_interactive.llm.dispatcher import Dispatcher
 from llm_interactive.llm.prices import Prices
 from llm_interactive.media.image_input import ImageInput
 from llm_interactive.predict.label_studio_facts import LabelStudioFacts
+from llm_interactive.predict.news import News
 from llm_interactive.predict.open_pages import OpenPages
 from llm_interactive.predict.replies import Replies
 from llm_interactive.predict.running_batches import RunningBatches
@@ -35,6 +37,8 @@ class Services:
     replies: Replies
     images: ImageInput
     pages: OpenPages
+    access: Access
+    news: News = field(default_factory=News)
 
     @classmethod
     def build(cls, settings: Settings) -> Services:
@@ -59,6 +63,7 @@ class Services:
             replies,
             images,
             OpenPages(),
+            Access(client),
         )
 
     def stop(self) -> None:

@@ -6,8 +6,10 @@ are made from them. An empty variable counts as unset, since compose files write
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -312,12 +314,12 @@ class Settings(BaseSettings):
         """The settings of this process.
 
         Raises:
-            SettingsError: a value is not allowed; one line names variable, value and what is allowed.
+            SettingsError: values are not allowed; one line names each variable, its value and what is allowed.
         """
         try:
             settings = cls()
         except ValidationError as error:
-            raise SettingsError(_one_line(error.errors()[0])) from None
+            raise SettingsError(" ".join(_one_line(fault) for fault in error.errors())) from None
         for one, other in (("basic_auth_user", "basic_auth_pass"), ("price_input", "price_output")):
             unset = [name.upper() for name in (one, other) if getattr(settings, name) is None]
             if len(unset) == 1:
@@ -419,11 +421,21 @@ class ProjectParams(BaseModel):
         if not isinstance(extra_params, dict):
             raise InvalidRequest('Extra params must be a JSON object. Example: {"model": "gpt-4o"}.')
         given = {name: storable(value) if isinstance(value, str) else value for name, value in extra_params.items()}
+        if mistyped := cls._mistyped(given):
+            raise InvalidRequest(f"Extra params: {mistyped}")
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            raise InvalidRequest(f"Extra params: {first['loc'][0]} is not allowed: {first['msg']}.") from None
+            found = [f"{fault['loc'][0]} is not allowed: {fault['msg']}." for fault in error.errors(include_url=False)]
+            raise InvalidRequest(" ".join(["Extra params:", *found])) from None
+
+    @classmethod
+    def _mistyped(cls, given: Mapping[str, Any]) -> str:
+        """What is said of unknown names that look like known ones; others may be meant for another backend."""
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        others = [name for name in given if name not in {*known, *cls.model_fields}]
+        close = {name: difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.8) for name in others}
+        return " ".join(f"{name} is not known: is {match[0]} meant?" for name, match in close.items() if match)
 
 
 def _one_line(error: ErrorDetails) -> str:

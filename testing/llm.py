@@ -89,13 +89,16 @@ def error(
 class FakeLLM(Loopback):
     """The server; listens from `__enter__` (or `start`) to `__exit__` (or `close`), on a free port of 127.0.0.1.
 
-    `answer` may be replaced at any time. With `ignores_n` one text is sent however many were asked for, as Ollama and
-    llama.cpp do. `max_in_flight` is the most requests it ever held at once.
+    `answer` may be replaced at any time, and `models`, what GET /models gives; `lists` counts those. With `ignores_n`
+    one text is sent however many were asked for, as Ollama and llama.cpp do. `max_in_flight` is the most requests
+    it ever held at once.
     """
 
     def __init__(self, answer: Answer = "OK", *, ignores_n: bool = False) -> None:
         self.answer = answer
         self.ignores_n = ignores_n
+        self.models = Reply(body=b'{"object": "list", "data": [{"id": "fake", "object": "model"}]}')
+        self.lists = 0
         self.calls: list[Call] = []
         self.in_flight = 0
         self.max_in_flight = 0
@@ -202,7 +205,9 @@ def _handler_of(llm: FakeLLM) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             if self.path.split("?")[0].endswith("/models"):
-                self._send(Reply(body=b'{"object": "list", "data": [{"id": "fake", "object": "model"}]}'))
+                llm.lists += 1
+                llm._pause(llm.models)
+                self._send(llm.models)
             else:
                 self._send(error(404, f"no such path: {self.path}"))
 

@@ -16,10 +16,18 @@ import httpx2
 import openai
 
 from llm_interactive.deadline import Deadline
-from llm_interactive.errors import LLMError, RejectedError
+from llm_interactive.errors import AccountError, LLMError, RejectedError
 from llm_interactive.llm.completion import TOKENS, Completion, read_completion, request_id
 from llm_interactive.llm.http import ending_at, timed_client
-from llm_interactive.llm.provider_errors import Provider, error_inside, log_cut, no_completion, translate, truncated
+from llm_interactive.llm.provider_errors import (
+    Provider,
+    error_inside,
+    log_cut,
+    no_completion,
+    refuses_key,
+    translate,
+    truncated,
+)
 from llm_interactive.llm.refusals import refused_parameter, refuses_roles
 from llm_interactive.prompts.messages import Messages, alternating
 from llm_interactive.settings import Settings
@@ -115,12 +123,13 @@ class ChatClient:
     def provider(self) -> Provider:
         """Names for messages: who answers, and which settings to look at."""
         settings = self._settings
+        default = "" if "openai_model" in settings.model_fields_set else settings.openai_model
         if settings.openai_provider == "azure":
-            return Provider("Azure OpenAI", "AZURE_RESOURCE_ENDPOINT", "AZURE_DEPLOYMENT_NAME")
+            return Provider("Azure OpenAI", "AZURE_RESOURCE_ENDPOINT", "AZURE_DEPLOYMENT_NAME", lists_other_names=True)
         if settings.openai_provider == "ollama":
-            return Provider("Ollama", "OLLAMA_ENDPOINT", "OPENAI_MODEL")
+            return Provider("Ollama", "OLLAMA_ENDPOINT", "OPENAI_MODEL", default)
         name = "The LLM server" if settings.openai_base_url else "OpenAI"
-        return Provider(name, "OPENAI_BASE_URL", "OPENAI_MODEL")
+        return Provider(name, "OPENAI_BASE_URL", "OPENAI_MODEL", default)
 
     def complete(self, request: ChatRequest, deadline: Deadline) -> Reply:
         """The reply to `request`, with as many texts as it asks for; one attempt that ends by `deadline`.
@@ -147,6 +156,29 @@ class ChatClient:
                 break
             reply = replace(reply, texts=texts, cut=reply.cut or completion.is_cut)
         return reply
+
+    def models(self, deadline: Deadline) -> Mapping[str, Mapping[str, Any]]:
+        """What the provider says of each of its models, by their names; empty if it gives no list that can be read.
+
+        Raises:
+            AccountError: it refuses the key.
+            LLMError: it is away, late, or answers with another error.
+        """
+        try:
+            with ending_at(deadline.at):
+                response = self._client.get(
+                    "/models", cast_to=httpx2.Response, options={"timeout": max(0.001, deadline.left)}
+                )
+            rows = response.json()["data"]
+            return {str(row["id"]): row for row in rows}
+        except openai.APIStatusError as error:
+            if refuses_key(error):
+                raise AccountError(translate(error, self.provider).message) from None
+            raise LLMError(f"{self.provider.name} lists no models ({error.status_code}).") from None
+        except (openai.OpenAIError, httpx2.HTTPError) as error:
+            raise translate(error, self.provider) from None
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return {}
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -181,10 +213,10 @@ class ChatClient:
         try:
             completion = read_completion(response)
         except ValueError:
-            inside = error_inside(response, self.provider, with_images=request.has_images)
+            inside = error_inside(response, self._asked(request), with_images=request.has_images)
             raise inside or no_completion(self.provider, request_id(response)) from None
         if any(choice.finish_reason == "error" for choice in completion.choices):
-            raise error_inside(response, self.provider) or no_completion(self.provider, completion.request_id)
+            raise error_inside(response, self._asked(request)) or no_completion(self.provider, completion.request_id)
         return completion
 
     def _texts(self, completion: Completion, reply: Reply) -> list[str]:
@@ -222,8 +254,13 @@ class ChatClient:
         log.info("%s does not take %s; asking without it for an hour", request.model, name)
         self._refused[request.model, name] = Deadline.after(_REMEMBERED_SECONDS)
 
+    def _asked(self, request: ChatRequest) -> Provider:
+        """The provider, with a default model only where that is asked for."""
+        chosen = request.model != self.provider.default_model
+        return replace(self.provider, default_model="") if chosen else self.provider
+
     def _translated(self, error: Exception, request: ChatRequest) -> LLMError:
-        return translate(error, self.provider, with_images=request.has_images)
+        return translate(error, self._asked(request), with_images=request.has_images)
 
     @property
     def _client(self) -> openai.OpenAI:

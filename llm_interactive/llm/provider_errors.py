@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import math
 import re
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import httpx2
 import openai
 
+from llm_interactive.deadline import Deadline
 from llm_interactive.errors import (
     AccountError,
     LLMError,
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT = 300.0
 """Seconds; a provider that asks for more is not waited for."""
 
+_LATELY = 60.0
 _MAX_DETAIL = 160
 _MAX_READ = 10_000
 _TOO_LONG = re.compile(r"context.?(length|window|size)|too long|too many tokens|maximum.{0,20}tokens", re.IGNORECASE)
@@ -52,6 +55,7 @@ _BAD_IMAGE = re.compile(
     re.IGNORECASE,
 )
 _BAD_KEY = re.compile(r"(api.?key|token)( is)? (not valid|invalid)|invalid (api.?key|token)", re.IGNORECASE)
+_NO_RIGHT = re.compile("scope|permission", re.IGNORECASE)
 _NO_MODEL = re.compile(
     r"model\b.{0,80}\b(not found|does(n't| not) exist|not exist|no longer|deprecated|decommissioned|not a valid)"
     r"|(unknown|invalid|no such) model|not a valid model|model_not_found",
@@ -73,13 +77,33 @@ _KEY_LIKE = re.compile(
 _SHORTEST_KEY = 8
 
 
+class Lately:
+    """What was logged in the last minute. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._until: dict[str, Deadline] = {}
+
+    def holds(self, text: str) -> bool:
+        """Whether `text` was logged lately; if not, it is now."""
+        with self._lock:
+            self._until = {other: until for other, until in self._until.items() if until.left > 0}
+            return self._until.setdefault(text, until := Deadline.after(_LATELY)) is not until
+
+
 @dataclass(frozen=True)
 class Provider:
-    """How messages name the provider, and the settings that hold its address and model."""
+    """How messages name the provider, and the settings that hold its address and model.
+
+    `default_model` is the model that nobody chose, or empty. `lists_other_names`: its list has no names for requests.
+    """
 
     name: str
     address: str
     model: str
+    default_model: str = ""
+    lists_other_names: bool = False
+    lately: Lately = field(default_factory=Lately, compare=False)
 
 
 @dataclass(frozen=True)
@@ -104,6 +128,13 @@ def translate(error: Exception, provider: Provider, *, with_images: bool = False
     return no_completion(provider)
 
 
+def refuses_key(error: openai.APIStatusError) -> bool:
+    """Whether an answer says that the key is no good. One without the right to list models may still be."""
+    answer = _answer_of(error.status_code, error.body, error.response)
+    refused = answer.status == 401 or (answer.status == 400 and _BAD_KEY.search(answer.said))
+    return bool(refused) and not _NO_RIGHT.search(answer.said)
+
+
 def error_inside(response: httpx2.Response, provider: Provider, *, with_images: bool = False) -> LLMError | None:
     """The error that an answer with status 200 holds instead of a completion; None if it holds none."""
     try:
@@ -124,28 +155,34 @@ def error_inside(response: httpx2.Response, provider: Provider, *, with_images: 
 def no_completion(provider: Provider, request_id: str | None = None) -> TransientLLMError:
     """The error for an answer that is no chat completion: HTML with status 200, JSON of another shape."""
     text = f"{provider.name} answered with something that is not a chat completion. Check {provider.address}."
-    log.warning("%s (request id %s)", text, request_id or "not given")
+    _log(provider, text, request_id)
     return TransientLLMError(text)
 
 
 def truncated(completion: Completion, provider: Provider) -> str:
     """The message for a completion without any text, which is logged with the provider's id of the request."""
     text = _without_text(completion, provider)
-    log.warning("%s (request id %s)", text, completion.request_id or "not given")
+    _log(provider, text, completion.request_id)
     return text
 
 
-_CUT = {
-    "length": "A reply was cut off at the limit of tokens and is kept as far as it came. Raise MAX_TOKENS.",
-    "content_filter": "The content filter cut a reply off; it is kept as far as it came.",
-}
+CUT = "A reply was cut off at the limit of tokens and is kept as far as it came. Raise MAX_TOKENS."
+"""What is said of a reply that has a text, and not all of it."""
+
+_FILTERED = "The content filter cut a reply off; it is kept as far as it came."
 
 
 def log_cut(completion: Completion) -> None:
     """Log that a reply with text is not whole, with the provider's id of the request."""
-    for cause, text in _CUT.items():
+    for cause, text in {"length": CUT, "content_filter": _FILTERED}.items():
         if any(choice.finish_reason == cause for choice in completion.choices):
-            log.warning("%s (request id %s)", text, completion.request_id or "not given")
+            log.debug("%s (request id %s)", text, completion.request_id or "not given")
+
+
+def _log(provider: Provider, text: str, request_id: str | None) -> None:
+    # Whoever asked logs it in sum: a batch may have a thousand equal ones.
+    level = logging.DEBUG if provider.lately.holds(text) else logging.WARNING
+    log.log(level, "%s (request id %s)", text, request_id or "not given")
 
 
 def _without_text(completion: Completion, provider: Provider) -> str:
@@ -165,7 +202,7 @@ def _without_text(completion: Completion, provider: Provider) -> str:
 
 def _told(answer: _Answer, provider: Provider, *, with_images: bool) -> LLMError:
     found = (_no_images(answer, provider) if with_images else None) or _meaning(answer, provider)
-    log.warning("%s (request id %s)", found.message, answer.request_id or "not given")
+    _log(provider, found.message, answer.request_id)
     return found
 
 
@@ -195,14 +232,18 @@ def _meaning(answer: _Answer, provider: Provider) -> LLMError:
     if status == 403:
         return AccountError(f"{name} denies access (403). Check what OPENAI_API_KEY may use.")
     if status == 404 or (status == 400 and _NO_MODEL.search(said)):
-        return AccountError(
-            f"{name} knows no such model or address ({status}). Check {provider.model} and {provider.address}."
-        )
+        return AccountError(_no_model(status, provider))
     if status in (408, 409) or status >= 500:
         return TransientLLMError(
             f"{name} failed with status {status}. Try again in a moment.", retry_after=_retry_after(answer.headers)
         )
     return RejectedError(_rejected(answer, provider))
+
+
+def _no_model(status: int, provider: Provider) -> str:
+    default = f"{provider.default_model} is only the default: set {provider.model}."
+    advice = default if provider.default_model else f"Check {provider.model} and {provider.address}."
+    return f"{provider.name} knows no such model or address ({status}). {advice}"
 
 
 def _rate_limit(answer: _Answer, provider: Provider) -> LLMError:

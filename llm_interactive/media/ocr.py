@@ -15,11 +15,12 @@ from typing import Any
 from llm_interactive.deadline import NEVER, Deadline
 from llm_interactive.errors import SetupError, TaskDataError
 from llm_interactive.media.images import Picture
+from llm_interactive.media.pdf import HOW_TO_INSTALL
 from llm_interactive.media.waiting import Room
 
 log = logging.getLogger(__name__)
 
-MISSING = "Reading images needs OCR on the ML backend: pip install --no-deps -r requirements-ocr.txt"
+MISSING = f"Reading images needs OCR on the ML backend: {HOW_TO_INSTALL}"
 """What is said when the extra is not installed."""
 
 # Longer side, in pixels, at which text is looked for; its letters are then read in full resolution.

@@ -11,6 +11,11 @@ from llm_interactive.errors import SetupError, TaskDataError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+HOW_TO_INSTALL = (
+    "pip install 'llm-interactive[ocr]', or in the source tree pip install --no-deps -r requirements-ocr.txt"
+)
+"""How the extra comes into an installed package, and into a clone with its locks."""
+
 _DPI = 300
 
 
@@ -22,7 +27,7 @@ def pages(data: bytes, longer_side: int, max_pages: int) -> Iterator[Image]:
         SetupError: the extra that draws PDFs is not installed.
     """
     if find_spec("pypdfium2") is None:
-        raise SetupError("Reading PDFs needs an extra on the ML backend: pip install --no-deps -r requirements-ocr.txt")
+        raise SetupError(f"Reading PDFs needs an extra on the ML backend: {HOW_TO_INSTALL}")
     import pypdfium2  # type: ignore[import-untyped,unused-ignore]
 
     pdfium: Any = pypdfium2

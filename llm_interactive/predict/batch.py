@@ -20,14 +20,16 @@ from llm_interactive.errors import (
     CancelledError,
     DeadlineError,
     NoImagesError,
+    NoPromptYet,
     PromptError,
     RejectedError,
 )
 from llm_interactive.llm.client import Reply
+from llm_interactive.llm.provider_errors import CUT
 from llm_interactive.llm.turns import Queue
 from llm_interactive.predict.budget import Budget
 from llm_interactive.predict.predictions import prediction
-from llm_interactive.predict.prepare import PreparedTask, Task, prepare
+from llm_interactive.predict.prepare import PreparedTask, Task, id_of, prepare
 from llm_interactive.predict.project import Project
 from llm_interactive.prompts.current import written_in
 from llm_interactive.services import Services
@@ -91,10 +93,11 @@ class BatchRun:
         return len(self._tasks) - self._from_store - self._done - self._failed - self._late
 
     @property
-    def lacks_prompts(self) -> bool:
-        """Whether every task failed for want of a prompt that fits it."""
+    def lacks_prompts(self) -> PromptError | None:
+        """The first task's error, if every task failed for want of a prompt that fits it."""
         found = [outcome for outcomes in self._outcomes for outcome in outcomes.values()]
-        return bool(found) and all(isinstance(outcome, PromptError) for outcome in found)
+        errors = [outcome for outcome in found if isinstance(outcome, PromptError)]
+        return errors[0] if errors and len(errors) == len(found) else None
 
     def entries(self) -> list[dict[str, Any]]:
         """For each task a prediction, or `{"error": message}`; there by the deadline, or at `answer_now`.
@@ -238,7 +241,8 @@ class BatchRun:
                 self._late += 1
             elif errors:
                 self._failed += 1
-                self._errors[errors[0].message] += 1
+                if not isinstance(errors[0], NoPromptYet):
+                    self._errors[errors[0].message] += 1
             elif number in self._bought:
                 self._done += 1
             else:
@@ -271,7 +275,20 @@ class BatchRun:
         if late_ones:
             log.info("Project %s: %d of %d tasks are late: %s", project, late_ones, tasks, late(self._queue.trouble))
         for message, count in failed.items():
-            log.warning("Project %s: %d of %d tasks failed: %s", project, count, tasks, message)
+            level = logging.INFO if message == NoPromptYet().message else logging.WARNING
+            example = self._name([error and error.message == message for error in failures])
+            log.log(
+                level, "Project %s: %d of %d tasks failed, such as task %s: %s", project, count, tasks, example, message
+            )
+        cut = [any(isinstance(reply, Reply) and reply.cut for reply in found.values()) for found in self._outcomes]
+        if any(cut):
+            log.warning(
+                "Project %s: %d of %d tasks, such as task %s: %s", project, sum(cut), tasks, self._name(cut), CUT
+            )
+
+    def _name(self, chosen: Sequence[object]) -> str:
+        """The id of the first task that is chosen."""
+        return id_of(next(task for task, is_one in zip(self._tasks, chosen, strict=True) if is_one))
 
     def _remember(self, entries: Sequence[dict[str, Any]]) -> None:
         """Note what tasks were given, so that an annotator's own words are told from it."""

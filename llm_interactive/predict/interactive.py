@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llm_interactive.deadline import Deadline
-from llm_interactive.errors import BackendError, NoImagesError, PromptError
+from llm_interactive.errors import BackendError, NoImagesError, NoPromptYet
 from llm_interactive.labeling.tags import Region
 from llm_interactive.llm.client import Reply
+from llm_interactive.llm.provider_errors import CUT
 from llm_interactive.outputs.form import Form
 from llm_interactive.predict.manual_edits import answered_by_prediction, has_outcome, is_only_an_edit
 from llm_interactive.predict.predictions import Prediction, error_region, prediction
 from llm_interactive.predict.prepare import PreparedTask, Task, id_of, prepare
-from llm_interactive.predict.project import NO_PROMPT, Project
+from llm_interactive.predict.project import Project
 from llm_interactive.prompts.current import prompt_in, written_in
 from llm_interactive.services import Services
 from llm_interactive.store.store import Answered, fingerprint
@@ -85,17 +86,17 @@ class Interactive:
         origin = self._project.origin(version)
         try:
             if not prompt:
-                raise PromptError(NO_PROMPT)
+                raise NoPromptYet
             prepared, reply = self._ask(form, prompt, version)
         except BackendError as error:
-            current = self._project.origin(self._project.version)
-            self._services.usage.count(current, interactive_failed=1)
-            self._services.running.error(current, error.message)
-            log.warning("Project %s, interactive request: %s", self._project.id, error.message)
+            if typed or not isinstance(error, NoPromptYet):
+                self._report(error)
             shown = error_region(error, form)
             if shown is None or not self._services.settings.show_errors_in_response:
                 raise
             return [shown]
+        if reply.cut:
+            log.warning("Project %s, task %s: %s", self._project.id, id_of(self._task), CUT)
         self._services.usage.count(origin, interactive_done=1)
         regions = prepared.regions(reply)
         last = self._last_answer(form)
@@ -104,6 +105,12 @@ class Interactive:
         used = {form.name: prompt} if typed and prompt != self._project.stored.used(form.name) else {}
         self._services.store.save_answered(self._project.id, given, {key: last} if last else {}, used)
         return self._services.pages.additions(regions, form, self._project.id, self._task)
+
+    def _report(self, error: BackendError) -> None:
+        current = self._project.origin(self._project.version)
+        self._services.usage.count(current, interactive_failed=1)
+        self._services.running.error(current, error.message)
+        log.warning("Project %s, task %s: %s", self._project.id, id_of(self._task), error.message)
 
     def _ask(self, form: Form, prompt: str, version: str) -> tuple[PreparedTask, Reply]:
         images, options = self._services.images, self._project.options

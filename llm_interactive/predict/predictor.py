@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llm_interactive.errors import PromptError
 from llm_interactive.predict.batch import BatchRun
 from llm_interactive.predict.interactive import Interactive
 from llm_interactive.predict.manual_edits import holds_error
@@ -59,16 +58,19 @@ class Predictor:
             InvalidRequest: the form's params are no JSON object, or a value in them is not allowed.
             LabelingConfigError: as `project`.
             SetupError: a setting that every call needs is missing.
+            AccountError: the provider refuses the key.
         """
-        project = self.project
+        services, project = self._services, self.project
         params = ProjectParams.parse(extra_params).model_dump(exclude_none=True)
         if params != project.stored.params:
-            self._services.store.save_params(self._id, params)
-            project = self._project = project.with_params(params, self._services.settings)
-        self._services.store.projects.tell(self._id, config=storable(self._config))
-        self._services.settings.require_access()
-        self._services.store.save_version(self._id, project.version)
-        log.info("Project %s: %s", self._id, project.summary)
+            services.store.save_params(self._id, params)
+            project = self._project = project.with_params(params, services.settings)
+        services.store.projects.tell(self._id, config=storable(self._config))
+        services.settings.require_access()
+        services.access.check(project.options.model)
+        services.store.save_version(self._id, project.version)
+        if services.news.is_new(self._id, project.summary):
+            log.info("Project %s: %s", self._id, project.summary)
         return project.version
 
     def predict(self, tasks: Sequence[Task], context: Mapping[str, Any] | None = None) -> list[Any]:
@@ -89,8 +91,8 @@ class Predictor:
         if self._is_late:
             run.answer_now()
         entries = run.entries()
-        if entries and run.lacks_prompts:
-            raise PromptError(entries[0]["error"])
+        if entries and (error := run.lacks_prompts):
+            raise error
         return entries
 
     def answer_now(self) -> None:

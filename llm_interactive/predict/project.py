@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from llm_interactive.errors import LabelingConfigError, PromptError
+from llm_interactive.errors import LabelingConfigError, NoPromptYet
 from llm_interactive.labeling.config import PromptSpec, parse_labeling_config
 from llm_interactive.outputs.form import Form
 from llm_interactive.predict.predictions import WITHOUT_REGIONS
@@ -17,8 +17,6 @@ from llm_interactive.prompts.current import prompt_of_task
 from llm_interactive.settings import ChatOptions, ProjectParams, Settings
 from llm_interactive.store.store import StoredProject
 from llm_interactive.store.usage import Origin
-
-NO_PROMPT = "There is no prompt yet. Type one into a task's prompt field and press Shift+Enter, or set DEFAULT_PROMPT."
 
 
 @dataclass(frozen=True)
@@ -62,12 +60,12 @@ class Project:
         """The prompts for a task of a batch: the project's first, so that a batch is made by one.
 
         Raises:
-            PromptError: there is none.
+            NoPromptYet: there is none.
         """
         found = {form.name: self.stored.prompt(form.name) or self.own_prompt(task, form) for form in self.forms}
         prompts = {name: text for name, text in found.items() if text}
         if not prompts:
-            raise PromptError(NO_PROMPT)
+            raise NoPromptYet
         return prompts
 
     def own_prompt(self, task: Task, form: Form) -> str | None:

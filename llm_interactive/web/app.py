@@ -12,7 +12,7 @@ from types import ModuleType
 from flask import Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
-from llm_interactive.errors import UNEXPECTED, BackendError
+from llm_interactive.errors import UNEXPECTED, BackendError, NoPromptYet
 from llm_interactive.services import Services
 from llm_interactive.settings import Settings
 from llm_interactive.web import pages, views
@@ -121,7 +121,7 @@ def _harden(response: Response) -> Response:
 
 
 def _backend_error(error: BackendError) -> Response:
-    return _failure(error.status, error.message)
+    return _failure(error.status, error.message, expected=isinstance(error, NoPromptYet))
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -144,9 +144,9 @@ def _unexpected_error(error: Exception) -> Response:
     return _failure(500, UNEXPECTED)
 
 
-def _failure(status: int, message: str) -> Response:
+def _failure(status: int, message: str, *, expected: bool = False) -> Response:
     """An error answer; the reason phrase is all that Label Studio shows of it."""
-    level = logging.INFO if status in _EVERYDAY else logging.WARNING
+    level = logging.INFO if expected or status in _EVERYDAY else logging.WARNING
     log.log(level, "%s %.100r was answered %s: %s", request.method, request.path, status, message)
     response = jsonify({"error": message})
     # Label Studio renders it as HTML and would swallow what stands in angle brackets.

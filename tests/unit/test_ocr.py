@@ -142,6 +142,7 @@ def test_without_the_extra_one_sentence_says_how_to_install_it(monkeypatch: pyte
         Reader().text(picture(Image.new("L", (8, 8))))
     assert caught.value.message.startswith("Reading images needs OCR")
     assert "pip install --no-deps -r requirements-ocr.txt" in caught.value.message
+    assert "pip install 'llm-interactive[ocr]'" in caught.value.message
 
 
 # ------------------------------------------------------------------ reading order
