@@ -241,7 +241,7 @@ def _meaning(answer: _Answer, provider: Provider) -> LLMError:
 
 
 def _no_model(status: int, provider: Provider) -> str:
-    default = f"{provider.default_model} is only the default: set {provider.model}."
+    default = f"{provider.default_model} is only the default: set {provider.model}, or check {provider.address}."
     advice = default if provider.default_model else f"Check {provider.model} and {provider.address}."
     return f"{provider.name} knows no such model or address ({status}). {advice}"
 

@@ -56,6 +56,7 @@ def _start_with(command: list[str], **changes: str) -> tuple[int, list[str]]:
     ("changes", "fragments"),
     [
         ({"TEMPERATURE": "hot"}, ["TEMPERATURE", "hot", "number from 0 to 2"]),
+        ({"TEMPERATURE": "hot", "PORT": "0"}, ["TEMPERATURE", "hot", "PORT", "1 to 65535"]),
         ({"OPENAI_PROVIDER": "acme"}, ["OPENAI_PROVIDER", "acme", "openai, azure or ollama"]),
         ({"PROMPT_TEMPLATE": "nothing"}, ["PROMPT_TEMPLATE", "nothing", "{prompt}"]),
         ({"OPENAI_BASE_URL": "ftp://x"}, ["OPENAI_BASE_URL", "ftp://x", "http"]),

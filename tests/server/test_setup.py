@@ -327,3 +327,15 @@ def test_label_studio_names_no_project_and_gets_all_versions(client: FlaskClient
 @pytest.mark.parametrize("path", ["/", "/health"])
 def test_health_is_up_for_programs(client: FlaskClient, path: str) -> None:
     assert client.get(path).get_json() == {"status": "UP"}
+
+
+def test_a_mistyped_name_in_extra_params_is_told_with_the_nearest_one(client: FlaskClient) -> None:
+    sentence = sentence_of(setup(client, extra_params={"temprature": 0, "modle": "gpt-4o"}))
+    assert "temprature is not known: is temperature meant?" in sentence
+    assert "modle is not known: is model meant?" in sentence
+
+
+def test_all_wrong_extra_params_are_told_at_once(client: FlaskClient) -> None:
+    sentence = sentence_of(setup(client, extra_params={"temperature": 9, "num_responses": 0}))
+    assert "temperature is not allowed" in sentence
+    assert "num_responses is not allowed" in sentence
