@@ -103,12 +103,20 @@ def test_annotated_tasks_come_with_what_was_submitted_and_what_was_skipped(
     assert [annotation.cancelled for annotation in skipped.annotations] == [True]
 
 
-def test_a_tab_shows_just_its_tasks(client: LabelStudio, make: Make) -> None:
+def test_a_tab_shows_just_its_tasks_and_is_made_once(stack: Stack, client: LabelStudio, make: Make) -> None:
     project, tasks = make(5)
-    address = client.make_tab(project, "Wrong ones", [tasks[1], tasks[3]])
+    annotations = [annotate(stack, task)["id"] for task in tasks]
+    annotate(stack, tasks[1])
+    client.make_tab(project, "Wrong ones", annotations[:1])
+    address = client.make_tab(project, "Wrong ones", [annotations[1], annotations[3]])
     view = int(address.rpartition("=")[2])
     assert [task.id for task in client.tasks(project, view=view)] == [tasks[1], tasks[3]]
     assert client.count(project, view=view) == 2
+    assert len(stack.studio.call("GET", f"/api/dm/views/?project={project}")) == 1
+
+
+def test_users_are_known_by_their_addresses(client: LabelStudio) -> None:
+    assert client.users()[LOGIN.username] == 1
 
 
 def test_what_label_studio_drops_is_told(client: LabelStudio, make: Make) -> None:
