@@ -42,8 +42,8 @@ ProjectId = Annotated[int, typer.Option("--project", help="The project's number,
 Reference = Annotated[
     str | None,
     typer.Option(
-        help="What is right: ground-truth, majority, or the id of a user. Default: ground truth if there is any, "
-        "else the majority.",
+        help="What is right: ground-truth, majority, or a user by e-mail address or id. Default: ground truth if "
+        "there is any, else the majority.",
         show_default=False,
     ),
 ]
@@ -94,8 +94,10 @@ def annotated(number: int, reference: str | None, *, held_out: bool) -> Iterator
         settings = Settings.from_environment()
         with LabelStudio(settings) as studio:
             project, material = _read(studio, settings, number, held_out)
-            default = "ground-truth" if material.has_ground_truth else "majority"
-            yield AnnotatedProject(studio, project, material, reference or default, _spent(settings, project.key))
+            reference = reference or ("ground-truth" if material.has_ground_truth else "majority")
+            if "@" in reference:
+                reference = str(studio.users().get(reference, reference))
+            yield AnnotatedProject(studio, project, material, reference, _spent(settings, project.key))
     except (BackendError, SettingsError) as error:
         raise stopped(str(error), WRONG) from None
 

@@ -118,27 +118,33 @@ def _tab(found: AnnotatedProject, reports: Sequence[OutputReport], version: str)
     wrong = {case.task for report in reports for one in report.versions if one.version == version for case in one.wrong}
     if not wrong:
         return None
-    address = found.studio.make_tab(found.project.id, f"Wrong: {version}", sorted(wrong))
+    annotations = [found.material.subjects[task].annotation for task in sorted(wrong)]
+    address = found.studio.make_tab(found.project.id, f"Wrong: {version}", annotations)
     typer.echo(f"{len(wrong):,} wrong tasks of {version}: {address}", err=True)
     return address
 
 
 def _print(reports: Sequence[OutputReport], *, to_stderr: bool) -> None:
+    from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    from llm_interactive.evaluation.documents import number, percent, title_of
+    from llm_interactive.evaluation.documents import number, title_of
 
-    console = Console(stderr=to_stderr)
+    # Wider than most windows: a long row that the window wraps can be read, cells that are wrapped cannot.
+    console = Console(stderr=to_stderr, width=200)
     for report in reports:
         names = list(report.versions[0].measures.figures)
-        table = Table(title=f"{report.output} ({report.references:,} annotated tasks)", title_justify="left")
-        for title in ("Version", "Tasks", "Accuracy", *map(title_of, names), "Unanswered", "Failed", "Missing"):
-            table.add_column(title, justify="left" if title == "Version" else "right")
+        title = f"{report.output} ({report.references:,} tasks with a right value)"
+        table = Table(title=title, title_justify="left", box=box.SIMPLE)
+        table.add_column("Version", overflow="fold")
+        for name in ("Tasks", "Accuracy, %", *map(title_of, names), "Unanswered", "Failed", "Missing"):
+            table.add_column(name, justify="right")
         for one in report.versions:
             share = one.accuracy
-            accuracy = f"{percent(share.value)} [{percent(share.low)}, {percent(share.high)}]" if share else "–"
+            accuracy = f"{100 * share.value:.1f} [{100 * share.low:.1f}, {100 * share.high:.1f}]" if share else "–"
             figures = [number(one.measures.figures.get(name)) for name in names]
             counts = map(str, (one.unanswered, one.failed, one.missing))
-            table.add_row(one.version, str(one.n), accuracy, *figures, *counts)
+            table.add_row(escape(one.version), str(one.n), escape(accuracy), *figures, *counts)
         console.print(table)

@@ -79,10 +79,11 @@ class Answers:
 
 @dataclass
 class Subject:
-    """What a task is about, to be shown: its text, and the reply of each version."""
+    """What a task is about, to be shown: its text, and the reply of each version. `annotation` is the id of one."""
 
     text: str
     replies: dict[str, str] = field(default_factory=dict)
+    annotation: int = 0
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ def gather(forms: Sequence[Form], tasks: Iterable[Task]) -> Material:
         subject = subjects[task.id] = Subject(_text(forms, task))
         for annotation in task.annotations:
             if not annotation.cancelled:
+                subject.annotation = annotation.id
                 for column in columns.values():
                     column.add_annotation(task, annotation)
         for prediction in {made.model_version: made for made in task.predictions}.values():

@@ -129,6 +129,11 @@ def test_the_text_and_the_reply_are_kept_to_be_shown() -> None:
     assert found.subjects[1].replies == {"m/1": "Because."}
 
 
+def test_an_annotation_that_counts_is_kept_to_find_the_task_by() -> None:
+    found = gathered(task(annotation(5, 7), annotation(6, 8, cancelled=True)))
+    assert found.subjects[1].annotation == 5
+
+
 @pytest.mark.parametrize(
     ("offsets", "expected"),
     [
