@@ -114,8 +114,12 @@ def _missed(reports: Sequence[OutputReport], bound: Bound) -> list[str]:
 
 
 def _tab(found: AnnotatedProject, reports: Sequence[OutputReport], version: str) -> str | None:
-    """The address of a new tab with the tasks that are wrong in any output; None where all are right."""
-    wrong = {case.task for report in reports for one in report.versions if one.version == version for case in one.wrong}
+    """The address of a tab with the tasks that are wrong in any output; None where all are right.
+
+    Free texts, which are hardly ever the same, count only if nothing else is measured.
+    """
+    judged = [report for report in reports if report.kind != "text"] or reports
+    wrong = {case.task for report in judged for one in report.versions if one.version == version for case in one.wrong}
     if not wrong:
         return None
     annotations = [found.material.subjects[task].annotation for task in sorted(wrong)]
@@ -131,6 +135,7 @@ def _print(reports: Sequence[OutputReport], *, to_stderr: bool) -> None:
     from rich.table import Table
 
     from llm_interactive.evaluation.documents import number, title_of
+    from llm_interactive.evaluation.report import share_name
 
     # Wider than most windows: a long row that the window wraps can be read, cells that are wrapped cannot.
     console = Console(stderr=to_stderr, width=200)
@@ -139,7 +144,14 @@ def _print(reports: Sequence[OutputReport], *, to_stderr: bool) -> None:
         title = f"{report.output} ({report.references:,} tasks with a right value)"
         table = Table(title=title, title_justify="left", box=box.SIMPLE)
         table.add_column("Version", overflow="fold")
-        for name in ("Tasks", "Accuracy, %", *map(title_of, names), "Unanswered", "Failed", "Missing"):
+        for name in (
+            "Tasks",
+            f"{title_of(share_name(report.kind))}, %",
+            *map(title_of, names),
+            "Unanswered",
+            "Failed",
+            "Missing",
+        ):
             table.add_column(name, justify="right")
         for one in report.versions:
             share = one.accuracy

@@ -88,7 +88,10 @@ class Subject:
 
 @dataclass(frozen=True)
 class Material:
-    """All answers in a project. `failed`: the tasks for which a version has an error text instead of an answer."""
+    """All answers in a project, those of texts last.
+
+    `failed`: the tasks for which a version has an error text instead of an answer.
+    """
 
     outputs: Sequence[Answers]
     subjects: Mapping[int, Subject]
@@ -131,7 +134,8 @@ def gather(forms: Sequence[Form], tasks: Iterable[Task]) -> Material:
                 column.add_prediction(task, prediction)
     versions = sorted(newest, key=lambda version: -newest[version])
     frozen = {version: frozenset(tasks) for version, tasks in failed.items()}
-    return Material([column.answers() for column in columns.values()], subjects, frozen, versions)
+    answers = sorted((column.answers() for column in columns.values()), key=lambda one: one.kind is Kind.TEXT)
+    return Material(answers, subjects, frozen, versions)
 
 
 class _Columns:

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader
 from llm_interactive.evaluation.answers import Subject
 from llm_interactive.evaluation.comparison import GRADED, Comparison
 from llm_interactive.evaluation.measures import NO_ANSWER, Confusion
-from llm_interactive.evaluation.report import OutputReport, VersionFigures
+from llm_interactive.evaluation.report import OutputReport, VersionFigures, share_name
 from llm_interactive.evaluation.values import Kind, shown
 from llm_interactive.label_studio.records import Project
 
@@ -138,6 +138,7 @@ def _page(template: str, heading: Heading, **values: Any) -> str:
         "row_total": lambda confusion, human: sum(
             len(tasks) for (a, _), tasks in confusion.cells.items() if a == human
         ),
+        "share_name": lambda kind: title_of(share_name(kind)),
         "shown": shown,
         "title_of": title_of,
         "x": lambda share: round(42 + 278 * share, 1),

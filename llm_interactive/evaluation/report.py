@@ -35,6 +35,7 @@ class VersionFigures:
     """One version for one output.
 
     Attributes:
+        kind: the output's.
         n: tasks with a right value that the version answered or left open.
         accuracy: share of them with just the right value; None of no tasks.
         unanswered: how many of them have no value though people gave one.
@@ -45,6 +46,7 @@ class VersionFigures:
     """
 
     version: str
+    kind: Kind
     n: int
     accuracy: Interval | None
     unanswered: int
@@ -56,8 +58,8 @@ class VersionFigures:
     spent: Spent
 
     def figures(self) -> dict[str, float | None]:
-        """All figures by name, accuracy first."""
-        return {"accuracy": self.accuracy.value if self.accuracy else None, **self.measures.figures}
+        """All figures by name, the share of right tasks first."""
+        return {share_name(self.kind): self.accuracy.value if self.accuracy else None, **self.measures.figures}
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,11 @@ def evaluate(
     return reports
 
 
+def share_name(kind: Kind) -> str:
+    """What the share of right tasks is called: few free texts, and few tasks' spans, are ever just the same."""
+    return "exact_match" if kind in (Kind.SPANS, Kind.TEXT) else "accuracy"
+
+
 def cases_of(answers: Answers, right: Mapping[int, Value], version: str) -> list[Case]:
     """The tasks that have a right value and an answer of the version, by their ids."""
     given = answers.versions.get(version, {})
@@ -147,6 +154,7 @@ def _figures(
     failures = len(failed & right.keys())
     return VersionFigures(
         version,
+        answers.kind,
         len(cases),
         share(len(cases) - len(wrong), len(cases)),
         sum(case.model is None for case in wrong),

@@ -236,7 +236,7 @@ def test_a_project_without_annotations_ends_with_1(run: Run, stack: Stack) -> No
 
 
 def test_the_tab_shows_just_the_wrong_tasks(run: Run, project: Filled, page: LabelingPage) -> None:
-    ended = run("evaluate", "--output", "tone", "--version", OLD, "--tab")
+    ended = run("evaluate", "--version", OLD, "--tab")
     assert ended.exit_code == 0, ended.output
     address = ended.stderr.split()[-1]
     view = address.rpartition("=")[2]

@@ -75,6 +75,10 @@ def test_values_are_read_by_what_people_see_of_them() -> None:
     }
 
 
+def test_texts_come_last() -> None:
+    assert [one.output for one in gathered().outputs] == ["tone", "topics", "stars", "response"]
+
+
 def test_skipped_annotations_are_out() -> None:
     found = gathered(task(annotation(1, 7, tone=["Bad"], cancelled=True), annotation(2, 8, tone=["g"])))
     assert answers(found, "tone").people == {8: {1: "Good"}}

@@ -91,3 +91,9 @@ def test_an_unknown_version_names_those_there_are() -> None:
 
 def test_without_a_wish_all_versions_are_measured() -> None:
     assert known_versions(material({}, m={}, n={}), []) == ["m", "n"]
+
+
+def test_the_share_of_same_texts_is_no_accuracy() -> None:
+    texts = Answers("response", Kind.TEXT, {1: {1: "Yes."}}, {}, {"m": {1: Given("Yes!")}})
+    [found] = evaluate(Material([texts], {}, {}, ["m"]), MAJORITY, ["m"])
+    assert found.versions[0].figures() == {"exact_match": 0.0, "similarity": 0.75}
