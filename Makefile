@@ -48,6 +48,8 @@ demo: $(BACKEND) $(LABEL_STUDIO) $(LLM) bytecode ## a small local LLM, Label Stu
 
 .PHONY: demo-clean
 demo-clean: ## remove the demo's data: its Label Studio with all projects, and the backend's prompts
+	@test ! -e .demo/lock || flock --nonblock .demo/lock true || { \
+		echo "The demo is running. Stop it with Ctrl-C where it was started, then call make demo-clean again." >&2; exit 1; }
 	rm -rf .demo
 
 .PHONY: serve

@@ -40,6 +40,16 @@ class Ports:
         backend = free_port(9090, avoid=[studio])
         return cls(studio, backend, free_port(8081, avoid=[studio, backend]))
 
+    @property
+    def taken(self) -> list[str]:
+        """What is said of the usual ports that others use."""
+        parts = [
+            ("Label Studio", 8080, self.label_studio),
+            ("the backend", 9090, self.backend),
+            ("the LLM", 8081, self.llm),
+        ]
+        return [f"Port {usual} is taken: {name} is on {port}." for name, usual, port in parts if port != usual]
+
 
 def main() -> int:
     """The exit status: 0 when the person ended it, 1 when something failed."""
@@ -68,6 +78,8 @@ def run(children: list[Child]) -> NoReturn:
             raise ChildFailed(f"{venv} is missing. `make demo` installs it.")
     began = time.monotonic()
     ports = Ports.choose()
+    for line in ports.taken:
+        print(line, flush=True)
     login = Login(USERNAME, PASSWORD, _token())
     studio = LabelStudio(f"http://127.0.0.1:{ports.label_studio}", login.token)
     llm, backend, server = parts(ports, login, studio.url)

@@ -66,7 +66,7 @@ def _start_with(command: list[str], **changes: str) -> tuple[int, list[str]]:
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
 def test_a_wrong_setting_stops_the_start_with_one_line(changes: dict[str, str], fragments: list[str]) -> None:
-    code, lines = _start_with(["llm_interactive"], **changes)
+    code, lines = _start_with(["llm_interactive", "serve"], **changes)
     assert code != 0
     [line] = lines
     assert all(fragment in line for fragment in fragments), line
