@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from label_studio_sdk import LabelStudio as Client
@@ -27,7 +28,7 @@ from llm_interactive.label_studio.records import (
     prediction_of,
     task_of,
 )
-from llm_interactive.settings import Settings, without_user_info
+from llm_interactive.settings import Settings
 
 _PAGE = 100
 _SAMPLED_AT_ONCE = 10
@@ -62,13 +63,15 @@ class LabelStudio:
             raise SetupError(
                 "LABEL_STUDIO_API_KEY is not set. Set it to an access token from Label Studio's account settings."
             )
-        self.url = settings.label_studio_url
+        base = urlsplit(settings.label_studio_url)
+        # For links, which stand in reports: without a password.
+        self.url = base._replace(netloc=base.netloc.rpartition("@")[2]).geturl()
         self._http = httpx.Client(timeout=_SECONDS, follow_redirects=True)
         key = settings.label_studio_api_key.get_secret_value()
         try:
             with self._translated():
                 # Without the slash the SDK would exchange a token at the host's root, above Label Studio's own path.
-                self._client = Client(base_url=f"{self.url}/", api_key=key, httpx_client=self._http)
+                self._client = Client(base_url=f"{base.geturl()}/", api_key=key, httpx_client=self._http)
         except LabelStudioError:
             self._http.close()
             raise
@@ -231,7 +234,7 @@ class LabelStudio:
 
     @contextmanager
     def _translated(self, project: int | None = None) -> Iterator[None]:
-        address = without_user_info(self.url)
+        address = self.url
         try:
             yield
         except ApiError as error:

@@ -88,3 +88,8 @@ def test_a_personal_access_token_is_exchanged_below_the_path_of_label_studio() -
         with connected(f"{server.url}/ls", refresh) as client:
             assert client.project(7).key == "7.1767323045"
             assert client.link(7, 3) == f"{server.url}/ls/projects/7/data?task=3"
+
+
+def test_a_link_carries_no_password() -> None:
+    with connected("http://ann:secret@studio.test/studio") as client:
+        assert client.link(12, 7) == "http://studio.test/studio/projects/12/data?task=7"
