@@ -73,11 +73,12 @@ class RunningBatches:
         else:
             self._runs.cancel(key)
 
-    def newest(self) -> list[Run]:
+    def newest(self, project: str | None = None) -> list[Run]:
         """The newest runs of all processes, newest first; those of this process as they are now."""
         with self._lock:
-            own = {key: batch.run for key, batch in self._batches.items()}
-        runs = {run.key: run for run in self._runs.newest()} | own
+            batches = list(self._batches.values())
+        own = {run.key: run for run in (batch.run for batch in batches) if project in (None, run.project)}
+        runs = {run.key: run for run in self._runs.newest(project)} | own
         return sorted(runs.values(), key=lambda run: run.started_at, reverse=True)
 
     def close(self) -> None:

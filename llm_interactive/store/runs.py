@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from llm_interactive.store.database import Database
 from llm_interactive.store.tables import cancelled, runs
 
-_SHOWN = 200
+_SHOWN = 100
 
 _newest = sa.select(runs).order_by(runs.c.started_at.desc()).limit(_SHOWN)
+# Apart, so that what fails for annotators all day does not drive out the batches.
+_of_mode = {mode: _newest.where(runs.c.mode == mode) for mode in ("batch", "interactive")}
 _cancelled = sa.select(cancelled.c.run).where(cancelled.c.run.in_(sa.bindparam("wanted", expanding=True)))
 
 
@@ -62,9 +64,12 @@ class Runs:
         """Keep how far runs have come."""
         self._database.write({runs: [asdict(run) for run in told]}, wait=wait)
 
-    def newest(self) -> list[Run]:
-        """The newest runs, newest first."""
-        return [Run(**row._mapping) for row in self._database.rows(_newest)]
+    def newest(self, project: str | None = None) -> list[Run]:
+        """The newest runs of each mode, of one project or of all."""
+        wanted = [
+            _of_mode[mode] if project is None else _of_mode[mode].where(runs.c.project == project) for mode in _of_mode
+        ]
+        return [Run(**row._mapping) for statement in wanted for row in self._database.rows(statement)]
 
     def cancel(self, key: str) -> None:
         """Ask the process that a run is of to cancel it."""

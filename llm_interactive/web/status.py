@@ -74,7 +74,7 @@ def project_page(services: Services, project: str, *, can_act: bool, is_private:
     services.facts.look_up([project])
     found = overview(services.settings, store, project)
     facts = found.facts
-    runs = [run for run in services.running.newest() if run.project == project]
+    runs = services.running.newest(project)
     versions = [{**row, **_sum([row])} for row in _totals(services, project)]
     known = facts.tasks is not None and facts.labelled is not None
     return _page(

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from llm_interactive.store.usage import Origin
 from testing.llm import FakeLLM, Reply, error
 from tests.server.bodies import PROJECT, Json, batch, press, results, task, tasks, typed
 from tests.server.conftest import MakeApp
@@ -198,3 +199,13 @@ def test_neither_prompts_nor_task_data_nor_keys_are_shown(make_app: MakeApp, llm
     for path in ("/status", "/metrics"):
         assert "SECRET" not in client.get(path).get_data(as_text=True)
         assert "sk-" not in client.get(path).get_data(as_text=True)
+
+
+def test_many_failures_of_annotators_do_not_drive_out_the_batches(make_app: MakeApp, llm: FakeLLM) -> None:
+    app = make_app(**PROMPTED)
+    client = app.test_client()
+    results(client, batch(tasks(2)))
+    for number in range(150):
+        app.extensions["llm_interactive"].running.error(Origin("5.1", "m/1"), f"cause {number}")
+    assert len(status(client)["errors"]) == 20
+    assert "Project 4" in client.get("/", headers=BROWSER).get_data(as_text=True).partition("Batches</h2>")[2]
