@@ -71,6 +71,7 @@ def parts() -> dict[Path, dict[str, str]]:
     return {
         ROOT / "docs/settings.md": {"settings": settings_table()},
         ROOT / "docs/labeling-configs.md": {"labels": label_figures()},
+        ROOT / "docs/label.md": {"options": options_table("label")},
         ROOT / "docs/export.md": {"options": options_table("export")},
         ROOT / "docs/errors.md": {"errors": errors_table()},
     }
