@@ -28,6 +28,7 @@ from llm_interactive.llm.client import Reply
 from llm_interactive.llm.provider_errors import CUT
 from llm_interactive.llm.turns import Queue
 from llm_interactive.predict.budget import Budget
+from llm_interactive.predict.late_predictions import store_late
 from llm_interactive.predict.predictions import prediction
 from llm_interactive.predict.prepare import PreparedTask, Task, id_of, prepare
 from llm_interactive.predict.project import Project
@@ -84,6 +85,7 @@ class BatchRun:
         self._bought: set[int] = set()
         self._from_store = self._done = self._failed = self._late = 0
         self._is_late = False
+        self._answered_late: list[int] = []
         self._ended_at: float | None = None
         self._errors: Counter[str] = Counter()
 
@@ -108,6 +110,7 @@ class BatchRun:
         with self._changed:
             self._changed.wait_for(lambda: self.left <= 0 or self._is_late, timeout=max(0.0, self._deadline.left))
             found = [dict(outcomes) if self._open[n] == 0 else {} for n, outcomes in enumerate(self._outcomes)]
+            self._answered_late = [number for number, outcomes in enumerate(found) if not outcomes]
         failures = [self._failure(outcomes) for outcomes in found]
         entries = [
             self._prediction(number, outcomes) if error is None else {"error": error.message}
@@ -247,9 +250,21 @@ class BatchRun:
                 self._done += 1
             else:
                 self._from_store += 1
-            if self.left <= 0:
-                self._ended_at = time.time()
-                self._changed.notify_all()
+            if self.left > 0:
+                return
+            self._ended_at = time.time()
+            self._changed.notify_all()
+        self._store_late()
+
+    def _store_late(self) -> None:
+        """Bring to Label Studio what came after the answer."""
+        found = {number: self._outcomes[number] for number in self._answered_late}
+        predictions = {
+            id_of(self._tasks[number]): self._prediction(number, outcomes)
+            for number, outcomes in found.items()
+            if self._failure(outcomes) is None
+        }
+        store_late(self._services.settings, self._project.id, predictions)
 
     def _failure(self, outcomes: Mapping[str, Outcome]) -> BackendError | None:
         """Why a task has no prediction; it may have one without some of the prompts' replies."""

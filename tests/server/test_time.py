@@ -9,11 +9,13 @@ from threading import Semaphore
 import pytest
 from flask.testing import FlaskClient
 
+from testing.label_studio import FakeLabelStudio
 from testing.llm import Call, FakeLLM, Reply, error
-from tests.server.bodies import batch, press, results, sentence_of, setup, task, tasks, texts, typed
+from tests.server.bodies import TEXT, batch, press, results, sentence_of, setup, task, tasks, texts, typed
 from tests.server.conftest import MakeApp
 from tests.server.test_batch import PROMPTED, bad_text, until
 
+LABEL_STUDIO_KEY = "0123456789abcdef0123456789abcdef01234567"
 HANGS = Reply(texts=["OK"], hang=True)
 
 
@@ -47,6 +49,24 @@ def test_what_was_late_is_finished_in_the_background_and_given_to_the_next_retri
     until(lambda: _left(client) == 0)
     assert all("result" in entry for entry in results(client, batch(tasks(6))))
     assert len(llm.calls) == 6
+
+
+def test_with_a_token_what_was_late_comes_to_label_studio_by_itself(make_app: MakeApp, llm: FakeLLM) -> None:
+    with FakeLabelStudio(TEXT, [asked["data"] for asked in tasks(3)]) as studio:
+        app = make_app(
+            **PROMPTED, predict_deadline=1, label_studio_url=studio.url, label_studio_api_key=LABEL_STUDIO_KEY
+        )
+        llm.answer = bad_text(2, HANGS)
+        assert ["result" in entry for entry in results(app.test_client(), batch(tasks(3), project="1.17"))] == [
+            True,
+            False,
+            True,
+        ]
+        llm.release()
+        until(lambda: bool(studio.predictions))
+        [stored] = studio.predictions.values()
+        assert stored["task"] == 2
+        assert {region["from_name"] for region in stored["result"]} >= {"prompt", "response"}
 
 
 def test_a_retrieval_joins_the_calls_that_are_still_under_way(
