@@ -8,13 +8,11 @@ filter), https://openrouter.ai/docs/api-reference/errors, and what Ollama, llama
 from __future__ import annotations
 
 import logging
-import math
 import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
@@ -30,6 +28,7 @@ from llm_interactive.errors import (
     TransientLLMError,
 )
 from llm_interactive.llm.completion import Completion
+from llm_interactive.llm.retry_after import retry_after
 
 log = logging.getLogger(__name__)
 
@@ -235,7 +234,8 @@ def _meaning(answer: _Answer, provider: Provider) -> LLMError:
         return AccountError(_no_model(status, provider))
     if status in (408, 409) or status >= 500:
         return TransientLLMError(
-            f"{name} failed with status {status}. Try again in a moment.", retry_after=_retry_after(answer.headers)
+            f"{name} failed with status {status}. Try again in a moment.",
+            retry_after=retry_after(answer.headers, answer.message),
         )
     return RejectedError(_rejected(answer, provider))
 
@@ -255,7 +255,7 @@ def _rate_limit(answer: _Answer, provider: Provider) -> LLMError:
             f"The request is larger than {provider.name}'s rate limit ever allows ({status}). Shorten prompt and task, "
             f"or choose another {provider.model}."
         )
-    wait = _retry_after(answer.headers)
+    wait = retry_after(answer.headers, answer.message)
     if (wait or 0) > LONGEST_WAIT or _FOR_THE_DAY.search(answer.said):
         until = (
             "tomorrow" if wait is None else f"after {datetime.now(UTC) + timedelta(seconds=wait):%Y-%m-%d %H:%M} UTC"
@@ -292,27 +292,6 @@ def _rejected(answer: _Answer, provider: Provider) -> str:
         return f"{provider.name} answered with a redirect ({status}). Check {provider.address}."
     detail = f": {_short(answer.message)}" if answer.message else "."
     return f"{provider.name} refused the request ({status}){detail}"
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from `retry-after-ms` or `retry-after` (a number or a date); None where there is nothing usable."""
-    try:
-        if "retry-after-ms" in headers:
-            seconds = float(headers["retry-after-ms"]) / 1000
-        else:
-            seconds = float(headers.get("retry-after", "nan"))
-    except ValueError:
-        try:
-            seconds = max(0.0, _seconds_between(headers.get("date"), headers["retry-after"]))
-        except (KeyError, ValueError, TypeError):
-            return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
-
-
-def _seconds_between(now: str | None, then: str) -> float:
-    # By the provider's own clock: ours may be wrong.
-    start = parsedate_to_datetime(now) if now else datetime.now(UTC)
-    return (parsedate_to_datetime(then) - start).total_seconds()
 
 
 def _short(message: str) -> str:
