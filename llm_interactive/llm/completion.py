@@ -13,19 +13,26 @@ from typing import Any
 
 import httpx2
 
-# <think>…</think> of DeepSeek and Qwen, also cut off or without its first tag; [THINK] of Mistral; the channels of
-# gpt-oss, with their marks and as they read when the marks are stripped.
+_WORD = r"(?:seed:)?(?:think|thinking|thought|reasoning|reflection)"
+_BLOCKS = (
+    rf"<(?P<word>{_WORD})(?:\s[^>]*)?>.*?(?:</(?P=word)>|\Z)",  # DeepSeek, Qwen, Seed
+    r"\[THINK\].*?(?:\[/THINK\]|\Z)",  # Mistral
+    r"◁think▷.*?(?:◁/think▷|\Z)",  # Kimi
+    r"<\|begin_of_thought\|>.*?(?:<\|end_of_thought\|>|\Z)",  # OpenThinker
+)
 _REASONING = (
-    re.compile(r"\A\s*<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE),
-    re.compile(r"\A((?!<think|<reason).)*?</(think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE),
-    re.compile(r"\A\s*\[THINK\].*?(\[/THINK\]|\Z)", re.DOTALL),
+    re.compile(rf"\A(?:\s*(?:{'|'.join(_BLOCKS)}))+", re.DOTALL | re.IGNORECASE),
+    # The first tag stands in the chat template, or was cut off.
+    re.compile(rf"\A((?!<{_WORD}).)*?(</{_WORD}>|◁/think▷)", re.DOTALL | re.IGNORECASE),
+    # The channels of gpt-oss, with their marks and as they read when the marks are stripped.
     re.compile(r"\A(.*<\|channel\|>final<\|message\|>|\s*<\|channel\|>analysis.*)", re.DOTALL),
     re.compile(r"\Aanalysis.*?assistantfinal", re.DOTALL),
+    # Marks around what is said in the end.
+    re.compile(r"\A\s*<\|begin_of_solution\|>"),
+    re.compile(r"<\|(return|end|end_of_solution)\|>\s*\Z"),
 )
 TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
 """The counts of tokens by name, in a completion as everywhere else."""
-
-_CHANNEL_END = re.compile(r"<\|(return|end)\|>\s*\Z")
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,7 @@ def without_reasoning(text: str) -> str:
     """What a model says in the end, without the thinking aloud that some servers leave in the text."""
     for pattern in _REASONING:
         text = pattern.sub("", text, count=1)
-    return _CHANNEL_END.sub("", text).strip()
+    return text.strip()
 
 
 def _text(content: Any) -> str:

@@ -196,7 +196,7 @@ def _without_text(completion: Completion, provider: Provider) -> str:
         return "The reply was cut off before any text came. Raise MAX_TOKENS."
     if choice.calls_tool:
         return "The model called a tool instead of replying."
-    return "The model's reply was empty."
+    return "The model's reply was empty, or nothing but reasoning."
 
 
 def _told(answer: _Answer, provider: Provider, *, with_images: bool) -> LLMError:
