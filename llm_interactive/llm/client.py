@@ -187,7 +187,7 @@ class ChatClient:
 
     def _create(self, request: ChatRequest, n: int, deadline: Deadline) -> Completion:
         while True:  # with one parameter fewer each time round
-            parameters = self._parameters(request, n)
+            parameters, messages = self._parameters(request, n), self._messages(request)
             try:
                 # chat.completions.create posts the same, after a walk through all messages (ours are JSON already), and
                 # makes objects of the answer without a look at its shape.
@@ -195,12 +195,12 @@ class ChatClient:
                     response = self._client.post(
                         "/chat/completions",
                         cast_to=httpx2.Response,
-                        body={"model": request.model, "messages": self._messages(request), **parameters},
+                        body={"model": request.model, "messages": messages, **parameters},
                         options={"timeout": max(0.001, deadline.left)},
                     )
-            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            except (openai.BadRequestError, openai.UnprocessableEntityError, openai.InternalServerError) as error:
                 name = _ROLES if refuses_roles(error) else refused_parameter(error, parameters)
-                if name is None or (name == _ROLES and self._refuses(request.model, _ROLES)):
+                if name is None or (name == _ROLES and messages is not request.messages):
                     raise self._translated(error, request) from None
                 self._remember_refusal(request, name, str(error))
             except (openai.OpenAIError, httpx2.HTTPError, ValueError, TypeError, AttributeError) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from http import HTTPStatus
 from typing import Any
 
 import openai
@@ -16,15 +17,24 @@ _WORDS = {
     "temperature": re.compile(r"\btemperature\b", re.IGNORECASE),
     "max_tokens": re.compile(r"\bmax_tokens\b", re.IGNORECASE),
     "max_completion_tokens": re.compile(r"\bmax_completion_tokens\b", re.IGNORECASE),
-    "n": re.compile(r"['\"`]n['\"`]|\bn (must|should|is|parameter)\b|\bparameter n\b", re.IGNORECASE),
+    "n": re.compile(
+        r"['\"`]n['\"`]|\bn (must|should|is|parameter)\b|\bparameter n\b|candidate.?count"
+        r"|(multiple|number of|only (one|1)) (candidate|choice|completion)",
+        re.IGNORECASE,
+    ),
     "response_format": re.compile(
         r"response_format|json_schema|text\.format|\bschema\b|grammar|structured", re.IGNORECASE
     ),
 }
-# As the chat templates of Gemma and Mistral say it through vLLM and llama.cpp.
+# As the chat templates of Gemma and Mistral say it through vLLM and llama.cpp, and providers in words of their own.
 _ROLES = re.compile(
-    r"roles must alternate|system role (is )?not supported|only user and assistant roles", re.IGNORECASE
+    r"roles must alternate|only user and assistant roles|(unsupported|unexpected|invalid|unknown) role"
+    r"|(system|developer) (role|instruction|message|prompt)s? (is |are )?not (supported|enabled|allowed|available)"
+    r"|(does not|doesn't) support (the )?['\"`]?(system|developer)\b",
+    re.IGNORECASE,
 )
+# What local servers answer 500 with, though the request is to blame.
+_NO_GRAMMAR = re.compile(r"response_format|json_schema|grammar", re.IGNORECASE)
 _MAX_READ = 10_000
 _TOO_LONG = re.compile(r"context.?(length|window|size)|too long|too many tokens|too large", re.IGNORECASE)
 
@@ -32,6 +42,8 @@ _TOO_LONG = re.compile(r"context.?(length|window|size)|too long|too many tokens|
 def refused_parameter(error: openai.APIStatusError, sent: Collection[str]) -> str | None:
     """The one of the parameters `sent` that the provider does not take; None if the error is about something else."""
     body: Any = error.body
+    if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "response_format" if "response_format" in sent and _NO_GRAMMAR.search(_words(body)) else None
     code = str(error.code or "")
     param = str(error.param or "").split(".")[0]
     if param in sent:

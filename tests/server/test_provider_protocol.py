@@ -235,17 +235,34 @@ def test_why_a_reply_ended_may_be_anything(client: FlaskClient, llm: FakeLLM, re
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("status", "message"),
     [
-        "Conversation roles must alternate user/assistant/user/assistant/...",
-        "System role not supported",
-        "Only user and assistant roles are supported!",
+        (400, "Conversation roles must alternate user/assistant/user/assistant/..."),
+        (400, "System role not supported"),
+        (400, "Only user and assistant roles are supported!"),
+        (400, "Unsupported value: 'messages[0].role' does not support 'system' with this model."),
+        (400, "Developer instruction is not enabled for models/gemma"),
+        (500, "jinja2.exceptions.TemplateError: System role not supported"),
     ],
 )
 def test_a_model_that_takes_only_turns_is_sent_turns_from_then_on(
-    client: FlaskClient, llm: FakeLLM, message: str
+    client: FlaskClient, llm: FakeLLM, status: int, message: str
 ) -> None:
-    llm.answer = lambda call: "OK" if call.messages[0]["role"] == "user" else error(400, message)
+    llm.answer = lambda call: "OK" if call.messages[0]["role"] == "user" else error(status, message)
     for number in (1, 2):
         assert texts(press(client, typed("Judge.", about=task(number)))) == ["OK"]
     assert [[turn["role"] for turn in call.messages] for call in llm.calls] == [["system", "user"], ["user"], ["user"]]
+
+
+def test_calls_that_are_refused_side_by_side_are_all_made_again_in_turns(make_app: MakeApp, llm: FakeLLM) -> None:
+    together = threading.Barrier(4)
+
+    def answer(call: Call) -> Reply:
+        if call.messages[0]["role"] == "user":
+            return Reply(texts=["OK"])
+        together.wait(10)
+        return error(400, "System role not supported")
+
+    llm.answer = answer
+    entries = results(make_app(**PROMPTED).test_client(), batch(tasks(4)))
+    assert ["result" in entry for entry in entries] == [True] * 4

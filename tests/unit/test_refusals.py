@@ -84,6 +84,7 @@ def error(message: str, param: str | None = None, code: str | None = None) -> di
         (error("`temperature` is deprecated for this model."), "temperature"),
         # Groq
         (error("'n' : number must be at most 1"), "n"),
+        (error("Multiple candidates is not enabled for this model"), "n"),
         (error("This model does not support response format `json_schema`."), "response_format"),
         # DeepSeek
         (error("invalid value: json_schema", "response_format.type"), "response_format"),
@@ -126,6 +127,14 @@ def test_the_place_is_found_in_mistrals_form_too() -> None:
 def test_what_was_not_sent_cannot_be_what_was_refused(name: str) -> None:
     others = tuple(other for other in SENT if other != name)
     assert refused(error(f"'{name}' is not supported", name), sent=others) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [("failed to parse grammar", "response_format"), ("temperature of the disk is too high", None)],
+)
+def test_a_server_that_fails_over_a_grammar_refuses_the_format(message: str, name: str | None) -> None:
+    assert refused(error(message), status=500) == name
 
 
 def test_the_newer_name_of_a_limit_can_be_refused_likewise() -> None:
