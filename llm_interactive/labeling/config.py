@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -51,6 +52,7 @@ def parse_labeling_config(xml: str, prompt_prefix: str, response_prefix: str) ->
     """
     tags = _Tags(_tree(xml))
     prompts = _prompt_fields(tags.controls, prompt_prefix)
+    _require_own_names([*tags.objects, *tags.controls])
     if not prompts:
         raise LabelingConfigError(
             "There is no prompt field. Add a TextArea tag to the labeling config, with "
@@ -64,6 +66,15 @@ def parse_labeling_config(xml: str, prompt_prefix: str, response_prefix: str) ->
         PromptSpec(prompt, readable, tuple(group), _response(group, response_prefix))
         for prompt, group in zip(prompts, groups, strict=True)
     )
+
+
+def _require_own_names(tags: Sequence[ObjectTag | ControlTag]) -> None:
+    # Label Studio takes no such config either (label_studio/core/label_config.py, validate_label_config).
+    counts = Counter(tag.name for tag in tags if tag.tag != "Relations")
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise LabelingConfigError(
+            f'Several tags of the labeling config have the name "{twice[0]}". Names must be unique.'
+        )
 
 
 def texts_in(result: Iterable[Any], control: ControlTag) -> list[str]:

@@ -329,6 +329,11 @@ def test_a_config_that_cannot_be_asked_about_is_told_what_to_add(specs: ParseAll
     assert add in caught.value.message
 
 
+def test_a_config_in_which_two_tags_share_a_name_is_refused(specs: ParseAll) -> None:
+    with pytest.raises(LabelingConfigError, match='the name "text"'):
+        specs(TEXT + area("prompt") + '<Rating name="text" toName="text"/>')
+
+
 def test_what_to_add_is_named_by_the_prefixes_in_force() -> None:
     with pytest.raises(LabelingConfigError, match='name="question"'):
         parse_labeling_config(f"<View>{TEXT}{CHOICES}</View>", "question", "answer")
