@@ -32,8 +32,8 @@ class OpenPages:
         controls that it has in another region, such as those filled by hand: it would keep both.
         """
         shown = _shown(task)
-        prompts = {entry.get("id") for entry in [*shown, *regions] if entry.get("from_name") == form.name}
-        elsewhere = {entry.get("from_name") for entry in shown if entry.get("id") not in prompts}
+        prompts = {str(entry.get("id")) for entry in [*shown, *regions] if entry.get("from_name") == form.name}
+        elsewhere = {str(entry.get("from_name")) for entry in shown if str(entry.get("id")) not in prompts}
         known = {_ends(entry) for entry in shown if entry.get("type") == "relation"}
         found: list[Region] = []
         for entry in regions:

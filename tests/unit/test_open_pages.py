@@ -68,3 +68,8 @@ def test_a_relation_that_was_just_sent_is_left_out_before_the_page_saves_it(addi
     assert additions([RELATION]) == [RELATION]
     assert additions([RELATION, BACK]) == [BACK]
     assert additions([RELATION], id=2) == [RELATION]
+
+
+def test_a_draft_with_odd_ids_and_names_is_no_hindrance(additions: Additions) -> None:
+    odd = [{"result": [{"from_name": ["grade"], "id": {}}, {"from_name": "prompt", "id": ["p"]}, {"id": 1}]}]
+    assert additions(ANSWER, drafts=odd) == ANSWER
