@@ -17,7 +17,6 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from label_studio_sdk.label_interface.interface import LabelInterface
 from lxml import etree
 from werkzeug.test import TestResponse
 
@@ -27,6 +26,7 @@ from llm_interactive.settings import Settings
 from llm_interactive.web import views
 from llm_interactive.web.app import create_app
 from testing.llm import Call, FakeLLM, FixedAnswer, Reply
+from testing.region_rules import faults
 from tests.server.bodies import PROJECT, TEXT, Json, batch, chosen, results, sentence_of, task, texts_region
 from tests.server.conftest import KEY
 
@@ -306,35 +306,8 @@ def check_sentence(sentence: str) -> None:
 def check_prediction(entry: Json, asked: Json, config: str) -> None:
     assert set(entry) == {"result", "score", "model_version"}
     assert entry["score"] is None
-    names = [region["from_name"] for region in entry["result"]]
-    assert len(names) == len(set(names))
-    dynamic = []
-    for region in entry["result"]:
-        if region["type"] != "choices":
-            assert region["value"]["text"]
-            continue
-        controls = [tag for tag in etree.fromstring(config).iter("Choices") if tag.get("name") == region["from_name"]]
-        chosen = region["value"]["choices"]
-        assert set(chosen) <= {label for tag in controls for label in labels_of(tag, asked)}
-        if all(tag.get("choice") != "multiple" for tag in controls):
-            assert len(chosen) == 1
-        assert chosen
-        if any(tag.get("value") for tag in controls):
-            dynamic.append(region)
-    # The SDK takes no choice for right that only the task's data bring along.
-    known = [region for region in entry["result"] if region not in dynamic]
-    faults = LabelInterface(config).validate_prediction({**entry, "result": known}, return_errors=True)
-    assert faults == []
-
-
-def labels_of(choices: Any, asked: Json) -> set[str]:
-    """What may be stored for a <Choices> tag: its own, and those that the task brings along in "options"."""
-    fixed = {choice.get("alias") or choice.get("value") for choice in choices.iter("Choice")}
-    if choices.get("value") is None:
-        return fixed
-    items = asked["data"][choices.get("value").removeprefix("$")]
-    named = {str(item.get("alias") or item.get("value") if isinstance(item, Mapping) else item) for item in items}
-    return fixed | named
+    data = asked.get("data")
+    assert faults(config, data if isinstance(data, dict) else {}, entry["result"]) == []
 
 
 def request(asked: Sequence[Any], config: Any = TEXT, context: Any = None) -> Json:
