@@ -107,7 +107,7 @@ USERS_TEMPLATES = [
     ("{labels}", "Sarcastic, Not Sarcastic"),
     ('Answer {"label": "x"} for {text}', 'Answer {"label": "x"} for the text'),
     ("{{text}}", "{text}"),
-    ("{ text } {} {0} { {text} }", "{ text } {} {0} { the text }"),
+    ("{ text } {} {0} { {text} }", "the text {} {0} { the text }"),
     ("{braced}", "{text} {{x}}"),
     ("100% {text!r} {text:>9}", "100% {text!r} {text:>9}"),
 ]
