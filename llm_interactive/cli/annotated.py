@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from llm_interactive.evaluation.spending import Spent
     from llm_interactive.label_studio.client import LabelStudio
     from llm_interactive.label_studio.records import Project
+    from llm_interactive.store.store import Store
 
 NOTHING = 1
 """Exit code: nothing could be measured, or it is worse than asked for."""
@@ -68,6 +69,7 @@ class AnnotatedProject:
     material: Material
     reference: str
     spent: Mapping[str, Spent]
+    store: Store | None
 
     @property
     def heading(self) -> Heading:
@@ -92,12 +94,12 @@ def annotated(number: int, reference: str | None, *, held_out: bool) -> Iterator
 
     try:
         settings = Settings.from_environment()
-        with LabelStudio(settings) as studio:
+        with LabelStudio(settings) as studio, _store(settings) as store:
             project, material = _read(studio, settings, number, held_out)
             reference = reference or ("ground-truth" if material.has_ground_truth else "majority")
             if "@" in reference:
                 reference = str(studio.users().get(reference, reference))
-            yield AnnotatedProject(studio, project, material, reference, _spent(settings, project.key))
+            yield AnnotatedProject(studio, project, material, reference, _spent(store, settings, project.key), store)
     except (BackendError, SettingsError) as error:
         raise stopped(str(error), WRONG) from None
 
@@ -118,19 +120,24 @@ def _read(studio: LabelStudio, settings: Settings, number: int, held_out: bool) 
     return project, gather(forms, (task for task in tasks if is_held_out(task.id) or not held_out))
 
 
-def _spent(settings: Settings, key: str) -> Mapping[str, Spent]:
-    """What the project's versions took, where this is the backend's database; nothing is made where there is none."""
-    from llm_interactive.evaluation.spending import spending
-    from llm_interactive.llm.prices import Prices
+@contextmanager
+def _store(settings: Settings) -> Iterator[Store | None]:
+    """The backend's database, where it is; none is made where there is none."""
     from llm_interactive.store.store import Store
 
     if not settings.has_database:
-        return {}
-    store = Store(settings.sqlalchemy_url, settings.reply_ttl)
-    try:
-        return spending(store.usage.calls(key), Prices(settings))
-    finally:
-        store.close()
+        yield None
+        return
+    with closing(Store(settings.sqlalchemy_url, settings.reply_ttl)) as store:
+        yield store
+
+
+def _spent(store: Store | None, settings: Settings, key: str) -> Mapping[str, Spent]:
+    """What the project's versions took, as far as the database knows."""
+    from llm_interactive.evaluation.spending import spending
+    from llm_interactive.llm.prices import Prices
+
+    return spending(store.usage.calls(key), Prices(settings)) if store else {}
 
 
 def write_whole(path: Path | None, content: str) -> None:

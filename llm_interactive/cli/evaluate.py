@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,7 +62,8 @@ def evaluate(
     """Measure a project's predictions against its annotations.
 
     LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY say where the project is. Skipped tasks, drafts and error texts do not
-    count. Exits with 0, with 1 if there is nothing to measure or a figure is too low, with 2 after an error.
+    count. With the backend's database, its page of the project shows the newest report, without texts. Exits with 0,
+    with 1 if there is nothing to measure or a figure is too low, with 2 after an error.
 
     \b
     Example:
@@ -81,7 +83,10 @@ def evaluate(
         _print(reports, to_stderr=str(json) == "-")
         address = _tab(found, reports, versions[0]) if tab else None
         write_whole(json, evaluation_json(found.heading, reports))
-        write_whole(html, evaluation_page(found.heading, reports, tab=address, tab_version=versions[0]))
+        page = partial(evaluation_page, found.heading, reports, tab=address, tab_version=versions[0])
+        write_whole(html, page())
+        if found.store:
+            found.store.evaluations.keep(found.project.key, page(is_kept=True))
     missed = [text for bound in fail_under or [] for text in _missed(reports, _bound(bound))]
     if missed:
         raise stopped("; ".join(missed), NOTHING)

@@ -33,10 +33,18 @@ class Heading:
 
 
 def evaluation_page(
-    heading: Heading, reports: Sequence[OutputReport], *, tab: str | None = None, tab_version: str = ""
+    heading: Heading,
+    reports: Sequence[OutputReport],
+    *,
+    tab: str | None = None,
+    tab_version: str = "",
+    is_kept: bool = False,
 ) -> str:
-    """The evaluation as HTML; `tab` is the address of the tab with the wrong tasks of a version."""
-    return _page("evaluation.html", heading, reports=reports, tab=tab, tab_version=tab_version)
+    """The evaluation as HTML; `tab` is the address of the tab with the wrong tasks of a version.
+
+    What `is_kept` for the backend's pages holds no texts of tasks and replies, which its database does not keep.
+    """
+    return _page("evaluation.html", heading, reports=reports, tab=tab, tab_version=tab_version, is_kept=is_kept)
 
 
 def comparison_page(heading: Heading, comparisons: Sequence[Comparison], first: str, second: str) -> str:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from llm_interactive.llm.client import Reply
 from llm_interactive.store.database import Database, Rows
+from llm_interactive.store.evaluations import Evaluations
 from llm_interactive.store.projects import Projects
 from llm_interactive.store.runs import Runs
 from llm_interactive.store.sweep import Stale, Sweeper, beyond, beyond_each
@@ -22,6 +23,7 @@ from llm_interactive.store.tables import (
     calls,
     cancelled,
     error_texts,
+    evaluations,
     facts,
     leases,
     pins,
@@ -36,6 +38,7 @@ from llm_interactive.store.usage import Call, Usage
 _READ_CHUNK = 500
 _ANSWERED_DAYS = 30
 _MOST_RUNS = 20_000
+_MOST_EVALUATIONS = 1000
 _MOST_UNWRITTEN = 20_000
 _PROMPTS_SHOWN = 20
 _MOST_ROWS = 1_000_000
@@ -120,6 +123,7 @@ class Store:
         self.usage = Usage(self.database)
         self.runs = Runs(self.database)
         self.projects = Projects(self.database)
+        self.evaluations = Evaluations(self.database)
         self.sweeper = Sweeper(self.database, self._stale)
 
     @property
@@ -261,6 +265,7 @@ class Store:
         for column in (replies.c.created_at, answered.c.created_at, calls.c.id):
             yield beyond(column, _MOST_ROWS)
         yield beyond(runs.c.started_at, _MOST_RUNS)
+        yield beyond(evaluations.c.made_at, _MOST_EVALUATIONS)
         ages = (prompts.c.id, pins.c.created_at, versions.c.created_at, projects.c.saved_at, facts.c.told_at)
         for column in (*ages, error_texts.c.created_at):
             yield beyond(column, _MOST_PROJECTS)

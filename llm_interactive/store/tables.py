@@ -174,6 +174,15 @@ error_texts = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False),
 )
 
+# The newest evaluation of each project; see evaluations.Evaluation.
+evaluations = sa.Table(
+    "evaluations",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("html", sa.Text, nullable=False),
+    sa.Column("made_at", sa.Float, nullable=False),
+)
+
 MIGRATIONS: Migrations = (
     # 1: release 0.2.0, which had no versions, and what came before it.
     (prompts, prompts.c.field, projects, versions, replies, answered, leases),
@@ -185,5 +194,7 @@ MIGRATIONS: Migrations = (
     (pins, facts, error_texts),
     # 5: what is the oldest, when there is too much.
     (projects.c.saved_at, facts.c.told_at),
+    # 6: the newest evaluation of each project.
+    (evaluations,),
 )
 """What version 1, 2, … of the schema added; only ever appended to."""

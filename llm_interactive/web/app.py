@@ -63,6 +63,7 @@ def create_app(settings: Settings) -> Flask:
     app.add_url_rule("/versions", "versions", views.versions, methods=["GET"])
     app.add_url_rule("/status", "status", views.status_json, methods=["GET"])
     app.add_url_rule("/projects/<project>", "project", pages.project, methods=["GET"])
+    app.add_url_rule("/projects/<project>/evaluation", "evaluation", pages.evaluation, methods=["GET"])
     app.add_url_rule("/projects/<project>/prompt", "prompt", pages.change_prompt, methods=["POST"])
     app.add_url_rule("/batches/<batch>/cancel", "cancel", pages.cancel, methods=["POST"])
     return app

@@ -15,6 +15,10 @@ from llm_interactive.services import Services
 from llm_interactive.text import storable
 from llm_interactive.web.status import page_policy, project_page, status_page
 
+_REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+
 
 def home() -> Response:
     """All projects."""
@@ -27,6 +31,16 @@ def project(project: str) -> Response:
         raise NotFound
     is_private = _is_private()
     return _page(project_page(_services(), project, can_act=is_private, is_private=is_private))
+
+
+def evaluation(project: str) -> Response:
+    """The newest evaluation of a project."""
+    found = _services().store.evaluations.newest(project)
+    if found is None:
+        raise NotFound
+    page = Response(found.html, mimetype="text/html")
+    page.headers["Content-Security-Policy"] = _REPORT_POLICY
+    return page
 
 
 def change_prompt(project: str) -> AnyResponse:

@@ -84,6 +84,7 @@ def project_page(services: Services, project: str, *, can_act: bool, is_private:
         left=(facts.tasks or 0) - (facts.labelled or 0) if known else None,
         prompts=found.prompts,
         earlier=store.earlier_prompts(project),
+        evaluation=store.evaluations.newest(project),
         filled=found.filled,
         unfilled=found.unfilled,
         problem=found.problem,

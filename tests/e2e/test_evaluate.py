@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -192,7 +193,7 @@ def test_one_annotator_can_be_the_reference(run: Run, project: Filled) -> None:
     assert (old["n"], old["figures"]["accuracy"]) == (7, pytest.approx(4 / 7))
 
 
-def test_money_and_seconds_come_from_the_database(
+def test_money_and_seconds_come_from_the_database_which_keeps_the_report(
     run: Run, project: Filled, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PRICE_INPUT", "1")
@@ -200,12 +201,16 @@ def test_money_and_seconds_come_from_the_database(
     settings = Settings.from_environment()
     with LabelStudio(settings) as client:
         key = client.project(project.id).key
-    store = Store(settings.sqlalchemy_url, settings.reply_ttl)
-    store.usage.keep([Call(key, OLD, "1", "own", "ok", 2.0, prompt_tokens=1_000, completion_tokens=100)])
-    store.close()
+    with closing(Store(settings.sqlalchemy_url, settings.reply_ttl)) as store:
+        store.usage.keep([Call(key, OLD, "1", "own", "ok", 2.0, prompt_tokens=1_000, completion_tokens=100)])
     new, old = measured(run)["versions"]
     assert old["spent"] == {"per_thousand": pytest.approx(2.0), "p50": 2.0, "p95": 2.0}
     assert new["spent"]["per_thousand"] is None
+    with closing(Store(settings.sqlalchemy_url, settings.reply_ttl)) as store:
+        kept = store.evaluations.newest(key)
+    assert kept is not None
+    assert OLD in kept.html
+    assert "Text 3" not in kept.html
 
 
 def test_nothing_is_made_where_there_is_no_database(run: Run, tmp_path: Path) -> None:

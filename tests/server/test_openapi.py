@@ -101,6 +101,7 @@ def documented() -> set[tuple[str, str]]:
 def served(app: Flask) -> set[tuple[str, str]]:
     """Routes and methods that answer; HEAD and OPTIONS are Flask's own."""
     app.test_client().post("/webhook", json=submitted("Judge."), auth=(USER, PASSWORD))
+    app.extensions["llm_interactive"].store.evaluations.keep(PROJECT, "<h1>Evaluation</h1>")
     found = set()
     for rule in app.url_map.iter_rules():
         path = rule.rule.replace("<path:filename>", "x").replace("<project>", PROJECT)

@@ -107,6 +107,19 @@ def test_after_a_press_the_browser_is_back_on_the_page(client: FlaskClient) -> N
     assert urljoin("/batches/x/cancel", client.post("/batches/x/cancel", headers=OWN).location) == "/"
 
 
+def test_the_newest_evaluation_is_shown_and_runs_nothing(client: FlaskClient) -> None:
+    client.post("/webhook", json=event())
+    assert "Evaluation None yet." in page(client)
+    assert client.get(f"/projects/{PROJECT}/evaluation").status_code == 404
+    evaluations = client.application.extensions["llm_interactive"].store.evaluations
+    evaluations.keep(PROJECT, "<h1>before</h1>")
+    evaluations.keep(PROJECT, "<h1>newest</h1>")
+    assert "How good the predictions are" in page(client)
+    shown = client.get(f"/projects/{PROJECT}/evaluation")
+    assert (shown.mimetype, shown.text) == ("text/html", "<h1>newest</h1>")
+    assert shown.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'unsafe-inline'")
+
+
 @pytest.mark.parametrize(("action", "text"), [("pin", " "), ("explode", "x")], ids=["blank", "unknown"])
 def test_a_press_without_sense_is_refused(client: FlaskClient, action: str, text: str) -> None:
     client.post("/webhook", json=event())

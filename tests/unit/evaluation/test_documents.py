@@ -60,6 +60,10 @@ def _evaluation_page() -> str:
     return evaluation_page(HEADING, reports, tab="http://studio.test/tab", tab_version="m/2")
 
 
+def _kept_page() -> str:
+    return evaluation_page(HEADING, evaluate(MATERIAL, MAJORITY, MATERIAL.versions), is_kept=True)
+
+
 def _comparison_page() -> str:
     return comparison_page(HEADING, compare(MATERIAL, MAJORITY, "m/1", "m/2"), "m/1", "m/2")
 
@@ -67,7 +71,7 @@ def _comparison_page() -> str:
 PAGES = pytest.mark.parametrize("page", [_evaluation_page(), _comparison_page()], ids=["evaluation", "comparison"])
 
 
-@PAGES
+@pytest.mark.parametrize("page", [_evaluation_page(), _kept_page(), _comparison_page()])
 def test_a_page_runs_and_fetches_nothing(page: str) -> None:
     tree: Any = html.fromstring(page)
     assert tree.xpath("//script | //link | //img | //iframe | //@src | //@onclick") == []
@@ -103,6 +107,12 @@ def test_disagreements_are_shown_with_text_values_reply_score_and_link() -> None
     assert cells == {
         "Task": "8", "Text": f"{HOSTILE} 8", "People": "Bad", "Model": "Good", "Reply": "Because <b>", "Score": "0.800",
     }  # fmt: skip
+
+
+def test_what_is_kept_names_the_wrong_tasks_without_their_texts() -> None:
+    tree: Any = html.fromstring(_kept_page())
+    assert tree.xpath("//h4[.='Disagreements']/following::p[1]")[0].xpath(".//a/text()") == ["8", "6", "4", "2"]
+    assert not re.search(f"{re.escape(HOSTILE)} \\d|Because", tree.xpath("string(//body)"))
 
 
 def test_the_json_has_all_figures_and_all_wrong_tasks() -> None:

@@ -1,0 +1,137 @@
+BEGIN TRANSACTION;
+CREATE TABLE answered (
+	project TEXT NOT NULL, 
+	task TEXT NOT NULL, 
+	prompt VARCHAR(16) NOT NULL, 
+	replies JSON NOT NULL, 
+	created_at FLOAT NOT NULL, 
+	PRIMARY KEY (project, task)
+);
+CREATE TABLE calls (
+	id INTEGER NOT NULL, 
+	project TEXT NOT NULL, 
+	version TEXT NOT NULL, 
+	task TEXT NOT NULL, 
+	model TEXT NOT NULL, 
+	outcome VARCHAR(16) NOT NULL, 
+	prompt_tokens BIGINT NOT NULL, 
+	cached_tokens BIGINT NOT NULL, 
+	completion_tokens BIGINT NOT NULL, 
+	reasoning_tokens BIGINT NOT NULL, 
+	seconds FLOAT NOT NULL, 
+	created_at FLOAT NOT NULL, 
+	PRIMARY KEY (id)
+);
+CREATE TABLE cancelled (
+	run VARCHAR(32) NOT NULL, 
+	created_at FLOAT NOT NULL, 
+	PRIMARY KEY (run)
+);
+CREATE TABLE error_texts (
+	project TEXT NOT NULL, 
+	annotation TEXT NOT NULL, 
+	task TEXT NOT NULL, 
+	held BOOLEAN NOT NULL, 
+	created_at FLOAT NOT NULL, 
+	PRIMARY KEY (project, annotation)
+);
+CREATE TABLE evaluations (
+	project TEXT NOT NULL, 
+	html TEXT NOT NULL, 
+	made_at FLOAT NOT NULL, 
+	PRIMARY KEY (project)
+);
+CREATE TABLE facts (
+	project TEXT NOT NULL, 
+	title TEXT, 
+	config TEXT, 
+	tasks INTEGER, 
+	labelled INTEGER, 
+	told_at FLOAT DEFAULT '0' NOT NULL, 
+	PRIMARY KEY (project)
+);
+CREATE TABLE leases (
+	"key" VARCHAR(64) NOT NULL, 
+	owner VARCHAR(32) NOT NULL, 
+	until FLOAT NOT NULL, 
+	PRIMARY KEY ("key")
+);
+CREATE TABLE pins (
+	project TEXT NOT NULL, 
+	field TEXT NOT NULL, 
+	text TEXT NOT NULL, 
+	created_at FLOAT NOT NULL, 
+	PRIMARY KEY (project, field)
+);
+CREATE TABLE projects (
+	project TEXT NOT NULL, 
+	params JSON NOT NULL, 
+	saved_at FLOAT DEFAULT '0' NOT NULL, 
+	PRIMARY KEY (project)
+);
+CREATE TABLE prompts (
+	id INTEGER NOT NULL, 
+	project TEXT NOT NULL, 
+	field TEXT DEFAULT '' NOT NULL, 
+	text TEXT NOT NULL, 
+	created_at FLOAT NOT NULL, 
+	PRIMARY KEY (id)
+);
+CREATE TABLE replies (
+	"key" VARCHAR(64) NOT NULL, 
+	reply JSON NOT NULL, 
+	created_at FLOAT NOT NULL, 
+	PRIMARY KEY ("key")
+);
+CREATE TABLE runs (
+	"key" VARCHAR(32) NOT NULL, 
+	project TEXT NOT NULL, 
+	version TEXT NOT NULL, 
+	mode VARCHAR(16) NOT NULL, 
+	tasks INTEGER NOT NULL, 
+	from_store INTEGER NOT NULL, 
+	done INTEGER NOT NULL, 
+	failed INTEGER NOT NULL, 
+	late INTEGER NOT NULL, 
+	"left" INTEGER NOT NULL, 
+	errors JSON NOT NULL, 
+	note TEXT NOT NULL, 
+	started_at FLOAT NOT NULL, 
+	told_at FLOAT NOT NULL, 
+	PRIMARY KEY ("key")
+);
+CREATE TABLE schema_version (
+	version INTEGER NOT NULL, 
+	PRIMARY KEY (version)
+);
+INSERT INTO "schema_version" VALUES(6);
+CREATE TABLE totals (
+	project TEXT NOT NULL, 
+	version TEXT NOT NULL, 
+	batch_done BIGINT NOT NULL, 
+	batch_failed BIGINT NOT NULL, 
+	batch_late BIGINT NOT NULL, 
+	interactive_done BIGINT NOT NULL, 
+	interactive_failed BIGINT NOT NULL, 
+	from_store BIGINT NOT NULL, 
+	calls_ok BIGINT NOT NULL, 
+	calls_failed BIGINT NOT NULL, 
+	prompt_tokens BIGINT NOT NULL, 
+	cached_tokens BIGINT NOT NULL, 
+	completion_tokens BIGINT NOT NULL, 
+	reasoning_tokens BIGINT NOT NULL, 
+	seconds FLOAT NOT NULL, 
+	PRIMARY KEY (project, version)
+);
+CREATE TABLE versions (
+	project TEXT NOT NULL, 
+	version TEXT NOT NULL, 
+	created_at FLOAT NOT NULL, 
+	PRIMARY KEY (project, version)
+);
+CREATE INDEX ix_prompts_project ON prompts (project);
+CREATE INDEX ix_replies_created_at ON replies (created_at);
+CREATE INDEX ix_answered_created_at ON answered (created_at);
+CREATE INDEX calls_of_version ON calls (project, version);
+CREATE INDEX ix_runs_started_at ON runs (started_at);
+COMMIT;
