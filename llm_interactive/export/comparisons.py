@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from llm_interactive.errors import BackendError
@@ -55,36 +54,50 @@ class Comparison:
             raise LeftOut(error.message) from None
         return [{"role": "user", "content": "\n\n".join(text for text in texts if text.strip())}]
 
+    def replies(self, data: Mapping[str, Any]) -> dict[str, str]:
+        """The compared texts in the order in which they are shown, by the names of the objects or the items' ids.
 
-def pairwise(comparison: Comparison, task: Task, annotation: Annotation) -> Iterator[Judged]:
-    """The text on the chosen side is better than the other."""
-    side = Pairwise(comparison.control).value_of(annotation.result)
-    if side is None:
-        raise LeftOut("neither reply is preferred")
-    try:
-        left, right = (text_of(tag, task.data) for tag in comparison.control.objects[:2])
-    except BackendError as error:
-        raise LeftOut(error.message) from None
-    better, worse = (left, right) if side == "left" else (right, left)
-    yield Pair(comparison.messages(task.data), better, worse, origin_of(task, annotation, "pairwise"))
+        Raises:
+            LeftOut: the task does not have them.
+        """
+        try:
+            if self.control.tag == "Pairwise":
+                return {tag.name: text_of(tag, data) for tag in self.control.objects[:2]}
+            Ranker(self.control).items(data)  # which refuses what are not items with ids
+            items = object_value(self.control.objects[0].value, data)
+        except BackendError as error:
+            raise LeftOut(error.message) from None
+        return {str(item["id"]): _text(item) for item in items}
+
+    def order(self, annotation: Annotation) -> list[list[str]]:
+        """The ids of replies, the best first; in one list, those that are as good as each other.
+
+        There is one list at most where nothing is better than anything else.
+        """
+        if self.control.tag == "Pairwise":
+            side = Pairwise(self.control).value_of(annotation.result)
+            names = [[tag.name] for tag in self.control.objects[:2]]
+            return [] if side is None else names if side == "left" else names[::-1]
+        ranked = Ranker(self.control).value_of(annotation.result)
+        groups = list(ranked.values()) if isinstance(ranked, dict) else [[id] for id in ranked]
+        return [list(map(str, group)) for group in groups if group]
 
 
-def ranker(comparison: Comparison, task: Task, annotation: Annotation) -> Iterator[Judged]:
-    """The item that is ranked best is better than the last one; with Buckets, of the first and the last that have any.
+def compared(comparison: Comparison, task: Task, annotation: Annotation) -> Iterator[Judged]:
+    """The reply on the chosen side, or the one that is ranked best, is better than the other, or the last one.
 
-    Only these two: all pairs of a ranking would show the best reply to a model many times over.
+    Only these two: all pairs of a ranking would show the best reply to a model many times over. With Buckets they are
+    the first and the last one in the first and the last bucket that hold any.
     """
-    ranked = Ranker(comparison.control).value_of(annotation.result)
-    groups = list(ranked.values()) if isinstance(ranked, dict) else [[id] for id in ranked]
-    groups = [group for group in groups if group]
-    if len(groups) < 2:
-        raise LeftOut("no item is ranked above another")
-    items = object_value(comparison.control.objects[0].value, task.data)
-    texts = {str(item.get("id")): _text(item) for item in items if isinstance(item, Mapping)}
-    known = [[texts.get(str(id), "") for id in group] for group in (groups[0], groups[-1])]
-    if not all(chain(*known)):
-        raise LeftOut("a ranked item is not in the task")
-    yield Pair(comparison.messages(task.data), known[0][0], known[1][-1], origin_of(task, annotation, "ranker"))
+    order = comparison.order(annotation)
+    if len(order) < 2:
+        raise LeftOut("no reply is preferred to another")
+    texts = comparison.replies(task.data)
+    better, worse = (texts.get(id, "") for id in (order[0][0], order[-1][-1]))
+    if not (better and worse):
+        raise LeftOut("a compared reply is empty or not in the task")
+    origin = origin_of(task, annotation, comparison.control.tag.lower())
+    yield Pair(comparison.messages(task.data), better, worse, origin)
 
 
 def _text(item: Mapping[str, Any]) -> str:

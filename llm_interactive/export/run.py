@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from llm_interactive.errors import LabelingConfigError
-from llm_interactive.export import comparisons, sources
-from llm_interactive.export.comparisons import Comparison
+from llm_interactive.export import sources
+from llm_interactive.export.comparisons import Comparison, compared
 from llm_interactive.export.files import Files, beside
 from llm_interactive.export.records import Completion, Judged, LeftOut, Messages, Pair
 from llm_interactive.export.replies import Replies
@@ -83,8 +83,7 @@ def sources_of(names: Sequence[str], format: Format, config: str, replies: Calla
 
 def _compared(name: str, config: str) -> list[Source]:
     comparison = Comparison.of(config, name.capitalize())
-    source = comparisons.pairwise if name == "pairwise" else comparisons.ranker
-    return [partial(source, comparison)] if comparison else []
+    return [partial(compared, comparison)] if comparison else []
 
 
 def _replied(name: str, replies: Replies) -> list[Source]:

@@ -159,6 +159,13 @@ class TestComparisons:
         task = Task(1, {"q": "Why?", "i": items}, (annotation(1, ({"from_name": "r", "value": value},)),))
         assert sides(exporting(config)("dpo-trl", task, sources="ranker")) == [("Reply b", "Reply a")]
 
+    def test_a_task_without_the_items_gives_none(self, exporting: Export) -> None:
+        export = exporting('<Text name="q" value="$q"/><List name="l" value="$items"/><Ranker name="r" toName="l"/>')
+        region = {"from_name": "r", "to_name": "l", "type": "ranker", "value": {"ranker": {"r": ["a", "b"]}}}
+        task = Task(1, {"q": "Why?", "items": 7}, (annotation(1, (region,)),))
+        assert export("dpo-trl", task, sources="ranker") == []
+        assert export.summary.left_out == {"$items is not a list of items with ids.": 1}
+
 
 RATING = TEXT + '<Rating name="stars" toName="text" maxRating="5"/>'
 
