@@ -73,16 +73,12 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """What the comparison decides."""
-        first, second = (spent.per_thousand for spent in self.spent)
-        ratio = second / first if first and second else None
+        first, second = self.spent
         if self.better is None:
-            needed = self.reach.needed if self.reach.needed and self.reach.needed > self.n else None
-            rest = f"about {needed:,} would be needed" if needed else f"{self.smallest_shown} would have been shown"
-            price = f". {self.second} costs {ratio:.2g} × as much" if ratio else ""
-            return f"no difference that {self.n:,} tasks could show; {rest}{price}"
+            return no_difference(self.n, self.reach, self.smallest_shown) + more_cost(self.second, second, first)
         amount = self._amount(self.nearness or self.difference)
         measure = f" in {GRADED[self.kind]}" if self.nearness else ""
-        price = f" at {ratio if self.better == self.second else 1 / ratio:.2g} × the cost" if ratio else ""
+        price = at_cost(second, first) if self.better == self.second else at_cost(first, second)
         return f"{self.better} is better by {amount}{measure}{price}"
 
     @property
@@ -99,6 +95,30 @@ class Comparison:
         if self.kind is Kind.NUMBER:
             return f"{value:.2g} [{low:.2g}, {high:.2g}]"
         return f"{100 * value:.1f} points [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def no_difference(n: int, reach: Reach, smallest: str) -> str:
+    """That `n` tasks do not decide, and what would; `smallest` is the smallest difference to show, in words."""
+    needed = reach.needed if reach.needed and reach.needed > n else None
+    rest = f"about {needed:,} would be needed" if needed else f"{smallest} would have been shown"
+    return f"no difference that {n:,} tasks could show; {rest}"
+
+
+def at_cost(better: Spent, other: Spent) -> str:
+    """What the better one of two versions costs, to end a sentence with; "" where a price is unknown."""
+    ratio = _ratio(better, other)
+    return f" at {ratio:.2g} × the cost" if ratio else ""
+
+
+def more_cost(name: str, spent: Spent, other: Spent) -> str:
+    """What a version costs that is no better than another one, as at_cost."""
+    ratio = _ratio(spent, other)
+    return f". {name} costs {ratio:.2g} × as much" if ratio else ""
+
+
+def _ratio(spent: Spent, other: Spent) -> float | None:
+    both = spent.per_thousand, other.per_thousand
+    return both[0] / both[1] if both[0] and both[1] else None
 
 
 def compare(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import ChoiceLoader, Environment, PackageLoader
 
 from llm_interactive.evaluation.answers import Subject
 from llm_interactive.evaluation.comparison import GRADED, Comparison
@@ -24,7 +24,7 @@ _TITLES = {"mae": "Mean error", "macro_f1": "Macro F1", "micro_f1": "Micro F1"}
 
 @dataclass(frozen=True)
 class Heading:
-    """What a report is of: the project, what counts as right, and the addresses of the project and its tasks."""
+    """What a report is of: the project, what counts as right if anything does, and addresses of project and tasks."""
 
     project: Project
     right: str
@@ -44,12 +44,12 @@ def evaluation_page(
 
     What `is_kept` for the backend's pages holds no texts of tasks and replies, which its database does not keep.
     """
-    return _page("evaluation.html", heading, reports=reports, tab=tab, tab_version=tab_version, is_kept=is_kept)
+    return page("evaluation.html", heading, reports=reports, tab=tab, tab_version=tab_version, is_kept=is_kept)
 
 
 def comparison_page(heading: Heading, comparisons: Sequence[Comparison], first: str, second: str) -> str:
     """The comparison of two versions as HTML."""
-    return _page("comparison.html", heading, comparisons=comparisons, first=first, second=second)
+    return page("comparison.html", heading, comparisons=comparisons, first=first, second=second)
 
 
 def evaluation_json(heading: Heading, reports: Sequence[OutputReport]) -> str:
@@ -65,7 +65,7 @@ def evaluation_json(heading: Heading, reports: Sequence[OutputReport]) -> str:
         }
         for report in reports
     ]
-    return _json(heading, {"outputs": outputs})
+    return as_json(heading, {"outputs": outputs})
 
 
 def comparison_json(heading: Heading, comparisons: Sequence[Comparison]) -> str:
@@ -74,7 +74,7 @@ def comparison_json(heading: Heading, comparisons: Sequence[Comparison]) -> str:
         {**vars(one), "better": one.better, "sentence": one.sentence, "lost": _flips(one.lost), "won": _flips(one.won)}
         for one in comparisons
     ]
-    return _json(heading, {"outputs": outputs})
+    return as_json(heading, {"outputs": outputs})
 
 
 def title_of(figure: str) -> str:
@@ -128,13 +128,18 @@ def _flips(flips: Sequence[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _json(heading: Heading, content: Mapping[str, Any]) -> str:
-    about = {"project": heading.project.id, "title": heading.project.title, "right": heading.right}
+def as_json(heading: Heading, content: Mapping[str, Any]) -> str:
+    """A report as JSON, dataclasses as objects, under what it is of."""
+    about = {"project": heading.project.id, "title": heading.project.title}
+    if heading.right:
+        about["right"] = heading.right
     return json.dumps({**about, **content}, ensure_ascii=False, default=asdict) + "\n"
 
 
-def _page(template: str, heading: Heading, **values: Any) -> str:
-    environment = Environment(loader=PackageLoader("llm_interactive.evaluation"), autoescape=True, trim_blocks=True)
+def page(template: str, heading: Heading, *, package: str = "llm_interactive.evaluation", **values: Any) -> str:
+    """A report as HTML, by a template of a package, which may use this package's own."""
+    loader = ChoiceLoader([PackageLoader(package), PackageLoader("llm_interactive.evaluation")])
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True)
     environment.filters |= {
         "class_name": lambda name: "no answer" if name == NO_ANSWER else name,
         "figure": number,
