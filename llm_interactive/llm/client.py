@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 import openai
@@ -29,6 +28,7 @@ from llm_interactive.llm.provider_errors import (
     truncated,
 )
 from llm_interactive.llm.refusals import refused_parameter, refuses_roles
+from llm_interactive.llm.sdk import endpoint, openai_client, provider
 from llm_interactive.prompts.messages import Messages, alternating
 from llm_interactive.settings import Settings
 
@@ -107,29 +107,20 @@ class ChatClient:
     @cached_property
     def endpoint(self) -> str:
         """Provider and address, as part of a reply's key."""
-        settings = self._settings
-        azure = f"{settings.azure_resource_endpoint}?{settings.azure_api_version}"
-        return f"{settings.openai_provider} {azure if settings.openai_provider == 'azure' else self._base_url}"
+        return endpoint(self._settings)
 
     @property
-    def _base_url(self) -> str:
-        # Of every provider but Azure, whose client builds its own.
-        settings = self._settings
-        if settings.openai_provider == "ollama":
-            return _ollama_url(settings.ollama_endpoint)
-        return settings.openai_base_url or "https://api.openai.com/v1"
+    def sdk(self) -> openai.OpenAI:
+        """The provider's API over the pooled connections; wants `ending_at`, as they know no other end."""
+        if self._made is None:
+            with self._lock:
+                self._made = self._made or self._make()
+        return self._made
 
     @cached_property
     def provider(self) -> Provider:
         """Names for messages: who answers, and which settings to look at."""
-        settings = self._settings
-        default = "" if "openai_model" in settings.model_fields_set else settings.openai_model
-        if settings.openai_provider == "azure":
-            return Provider("Azure OpenAI", "AZURE_RESOURCE_ENDPOINT", "AZURE_DEPLOYMENT_NAME", lists_other_names=True)
-        if settings.openai_provider == "ollama":
-            return Provider("Ollama", "OLLAMA_ENDPOINT", "OPENAI_MODEL", default)
-        name = "The LLM server" if settings.openai_base_url else "OpenAI"
-        return Provider(name, "OPENAI_BASE_URL", "OPENAI_MODEL", default)
+        return provider(self._settings)
 
     def complete(self, request: ChatRequest, deadline: Deadline) -> Reply:
         """The reply to `request`, with as many texts as it asks for; one attempt that ends by `deadline`.
@@ -157,6 +148,29 @@ class ChatClient:
             reply = replace(reply, texts=texts, cut=reply.cut or completion.is_cut)
         return reply
 
+    def body(self, request: ChatRequest) -> dict[str, Any]:
+        """The JSON that asks for `request`, without what its model is known to refuse."""
+        parameters = self._parameters(request, request.num_responses)
+        return {"model": request.model, "messages": self._messages(request), **parameters}
+
+    def reply_in(self, answer: httpx2.Response, model: str) -> Reply:
+        """The reply in an answer of `model` that came by another way than `complete`.
+
+        Raises:
+            UnusableReply: it was paid for and holds no text.
+            LLMError: it is an error, in one of the kinds of `errors`.
+        """
+        asked = self._asked(model)
+        if answer.is_error:
+            try:
+                body: object = answer.json()
+            except (ValueError, RecursionError):
+                body = answer.text
+            raise translate(openai.APIStatusError("", response=answer, body=body), asked)
+        completion = self._read(answer, asked)
+        reply = Reply(()).with_cost_of(completion)
+        return replace(reply, texts=tuple(self._texts(completion, reply)), cut=completion.is_cut)
+
     def models(self, deadline: Deadline) -> Mapping[str, Mapping[str, Any]]:
         """What the provider says of each of its models, by their names; empty if it gives no list that can be read.
 
@@ -166,7 +180,7 @@ class ChatClient:
         """
         try:
             with ending_at(deadline.at):
-                response = self._client.get(
+                response = self.sdk.get(
                     "/models", cast_to=httpx2.Response, options={"timeout": max(0.001, deadline.left)}
                 )
             rows = response.json()["data"]
@@ -192,7 +206,7 @@ class ChatClient:
                 # chat.completions.create posts the same, after a walk through all messages (ours are JSON already), and
                 # makes objects of the answer without a look at its shape.
                 with ending_at(deadline.at):
-                    response = self._client.post(
+                    response = self.sdk.post(
                         "/chat/completions",
                         cast_to=httpx2.Response,
                         body={"model": request.model, "messages": messages, **parameters},
@@ -207,16 +221,17 @@ class ChatClient:
                 # The last three are what the SDK raises over an error of an odd shape.
                 raise self._translated(error, request) from None
             else:
-                return self._read(response, request)
+                return self._read(response, self._asked(request.model), with_images=request.has_images)
 
-    def _read(self, response: httpx2.Response, request: ChatRequest) -> Completion:
+    @staticmethod
+    def _read(response: httpx2.Response, asked: Provider, *, with_images: bool = False) -> Completion:
         try:
             completion = read_completion(response)
         except ValueError:
-            inside = error_inside(response, self._asked(request), with_images=request.has_images)
-            raise inside or no_completion(self.provider, request_id(response)) from None
+            inside = error_inside(response, asked, with_images=with_images)
+            raise inside or no_completion(asked, request_id(response)) from None
         if any(choice.finish_reason == "error" for choice in completion.choices):
-            raise error_inside(response, self._asked(request)) or no_completion(self.provider, completion.request_id)
+            raise error_inside(response, asked) or no_completion(asked, completion.request_id)
         return completion
 
     def _texts(self, completion: Completion, reply: Reply) -> list[str]:
@@ -254,46 +269,17 @@ class ChatClient:
         log.info("%s does not take %s; asking without it for an hour", request.model, name)
         self._refused[request.model, name] = Deadline.after(_REMEMBERED_SECONDS)
 
-    def _asked(self, request: ChatRequest) -> Provider:
+    def _asked(self, model: str) -> Provider:
         """The provider, with a default model only where that is asked for."""
-        chosen = request.model != self.provider.default_model
+        chosen = model != self.provider.default_model
         return replace(self.provider, default_model="") if chosen else self.provider
 
     def _translated(self, error: Exception, request: ChatRequest) -> LLMError:
-        return translate(error, self._asked(request), with_images=request.has_images)
-
-    @property
-    def _client(self) -> openai.OpenAI:
-        if self._made is None:
-            with self._lock:
-                self._made = self._made or self._make()
-        return self._made
+        return translate(error, self._asked(request.model), with_images=request.has_images)
 
     def _make(self) -> openai.OpenAI:
-        settings = self._settings
-        key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "unused"
-        http = timed_client(settings.max_concurrency + 8)
-        if settings.openai_provider == "azure":
-            return _azure(settings, key, http)
-        return openai.OpenAI(api_key=key, base_url=self._base_url, max_retries=0, http_client=http)
+        return openai_client(self._settings, timed_client(self._settings.max_concurrency + 8))
 
 
 def _schema_name(request: ChatRequest) -> str:
     return "schema " + hashlib.sha256(json.dumps(request.schema).encode()).hexdigest()[:8]
-
-
-def _azure(settings: Settings, key: str, http: httpx2.Client) -> openai.OpenAI:
-    endpoint = settings.azure_resource_endpoint or ""
-    if urlsplit(endpoint).path.rstrip("/").endswith("/openai/v1"):
-        return openai.OpenAI(api_key=key, base_url=endpoint, max_retries=0, http_client=http)
-    return openai.AzureOpenAI(
-        api_key=key,
-        azure_endpoint=endpoint,
-        api_version=settings.azure_api_version,
-        max_retries=0,
-        http_client=http,
-    )
-
-
-def _ollama_url(endpoint: str) -> str:
-    return endpoint if urlsplit(endpoint).path.strip("/") else f"{endpoint}/v1"
