@@ -1,11 +1,12 @@
-"""What `evaluate` and `compare` share: their options, a project's answers with a progress bar, files as a whole."""
+"""What reports share: options, a project's answers with a progress bar, files as a whole."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from llm_interactive.evaluation.documents import Heading
     from llm_interactive.evaluation.spending import Spent
     from llm_interactive.label_studio.client import LabelStudio
-    from llm_interactive.label_studio.records import Project
+    from llm_interactive.label_studio.records import Project, Task
     from llm_interactive.store.store import Store
 
 NOTHING = 1
@@ -29,7 +30,7 @@ NOTHING = 1
 WRONG = 2
 """Exit code: the arguments, the settings or Label Studio do not allow it."""
 
-_EXTRA = ("sklearn", "scipy", "nervaluate", "nltk")
+_EXTRA = ("sklearn", "scipy", "nervaluate", "nltk", "evalica")
 _INSTALL = "Evaluation needs more packages: pip install 'llm-interactive[evaluation]'"
 
 
@@ -61,33 +62,38 @@ JsonFile = Annotated[
 
 
 @dataclass(frozen=True)
-class AnnotatedProject:
-    """A project with all answers in it, and what counts as right."""
+class Opened:
+    """What reports are read from: Label Studio, and the backend's database where it is there."""
 
+    settings: Settings
     studio: LabelStudio
-    project: Project
-    material: Material
-    reference: str
-    spent: Mapping[str, Spent]
     store: Store | None
 
-    @property
-    def heading(self) -> Heading:
-        """What the reports say of it."""
-        from llm_interactive.evaluation.documents import Heading
+    def tasks(self, project: int) -> Iterable[Task]:
+        """A project's annotated tasks, read with a progress bar."""
+        from rich.console import Console
+        from rich.progress import track
 
-        words = {"ground-truth": "the ground truth", "majority": "what most annotators say"}
-        right = words.get(self.reference, f"what user {self.reference} says")
-        return Heading(self.project, right, self._link, self.material.subjects)
+        console = Console(stderr=True)
+        found, count = self.studio.tasks(project, annotated=True), self.studio.count(project, annotated=True)
+        hidden = not console.is_terminal
+        return track(found, "Reading annotated tasks", count, console=console, transient=True, disable=hidden)
 
-    def _link(self, task: int | None) -> str:
-        address = f"{self.studio.url}/projects/{self.project.id}/data"
-        return address if task is None else self.studio.link(self.project.id, task)
+    def spent(self, key: str) -> Mapping[str, Spent]:
+        """What the versions of a project took, as far as the database knows."""
+        from llm_interactive.evaluation.spending import spending
+        from llm_interactive.llm.prices import Prices
+
+        return spending(self.store.usage.calls(key), Prices(self.settings)) if self.store else {}
+
+    def link(self, project: int, task: int | None) -> str:
+        """The address of a task, or of all tasks of the project."""
+        return self.studio.link(project, task) if task is not None else f"{self.studio.url}/projects/{project}/data"
 
 
 @contextmanager
-def annotated(number: int, reference: str | None, *, held_out: bool) -> Iterator[AnnotatedProject]:
-    """The project with its answers, read with a progress bar; every error within is one line and an exit code."""
+def opened() -> Iterator[Opened]:
+    """Label Studio and the database; every error within is one line and an exit code."""
     if not all(map(importlib.util.find_spec, _EXTRA)):
         raise stopped(_INSTALL, WRONG)
     from llm_interactive.label_studio.client import LabelStudio
@@ -95,34 +101,14 @@ def annotated(number: int, reference: str | None, *, held_out: bool) -> Iterator
     try:
         settings = Settings.from_environment()
         with LabelStudio(settings) as studio, _store(settings) as store:
-            project, material = _read(studio, settings, number, held_out)
-            reference = reference or ("ground-truth" if material.has_ground_truth else "majority")
-            if "@" in reference:
-                reference = str(studio.users().get(reference, reference))
-            yield AnnotatedProject(studio, project, material, reference, _spent(store, settings, project.key), store)
+            yield Opened(settings, studio, store)
     except (BackendError, SettingsError) as error:
         raise stopped(str(error), WRONG) from None
 
 
-def _read(studio: LabelStudio, settings: Settings, number: int, held_out: bool) -> tuple[Project, Material]:
-    from rich.console import Console
-    from rich.progress import track
-
-    from llm_interactive.evaluation.answers import gather
-    from llm_interactive.predict.project import forms_of
-
-    project = studio.project(number)
-    forms = forms_of(project.labeling_config, settings.prompt_prefix, settings.response_prefix)
-    console = Console(stderr=True)
-    found, count = studio.tasks(number, annotated=True), studio.count(number, annotated=True)
-    hidden = not console.is_terminal
-    tasks = track(found, "Reading annotated tasks", count, console=console, transient=True, disable=hidden)
-    return project, gather(forms, (task for task in tasks if is_held_out(task.id) or not held_out))
-
-
 @contextmanager
 def _store(settings: Settings) -> Iterator[Store | None]:
-    """The backend's database, where it is; none is made where there is none."""
+    """The backend's database; none is made where there is none."""
     from llm_interactive.store.store import Store
 
     if not settings.has_database:
@@ -132,12 +118,48 @@ def _store(settings: Settings) -> Iterator[Store | None]:
         yield store
 
 
-def _spent(store: Store | None, settings: Settings, key: str) -> Mapping[str, Spent]:
-    """What the project's versions took, as far as the database knows."""
-    from llm_interactive.evaluation.spending import spending
-    from llm_interactive.llm.prices import Prices
+@dataclass(frozen=True)
+class AnnotatedProject:
+    """A project with all answers in it, and what counts as right."""
 
-    return spending(store.usage.calls(key), Prices(settings)) if store else {}
+    opened: Opened
+    project: Project
+    material: Material
+    reference: str
+
+    @property
+    def spent(self) -> Mapping[str, Spent]:
+        """What its versions took."""
+        return self.opened.spent(self.project.key)
+
+    @property
+    def heading(self) -> Heading:
+        """What the reports say of it."""
+        from llm_interactive.evaluation.documents import Heading
+
+        words = {"ground-truth": "the ground truth", "majority": "what most annotators say"}
+        right = words.get(self.reference, f"what user {self.reference} says")
+        return Heading(self.project, right, partial(self.opened.link, self.project.id), self.material.subjects)
+
+
+@contextmanager
+def annotated(number: int, reference: str | None, *, held_out: bool) -> Iterator[AnnotatedProject]:
+    """The project with its answers."""
+    with opened() as found:
+        project, material = _read(found, number, held_out)
+        reference = reference or ("ground-truth" if material.has_ground_truth else "majority")
+        if "@" in reference:
+            reference = str(found.studio.users().get(reference, reference))
+        yield AnnotatedProject(found, project, material, reference)
+
+
+def _read(found: Opened, number: int, held_out: bool) -> tuple[Project, Material]:
+    from llm_interactive.evaluation.answers import gather
+    from llm_interactive.predict.project import forms_of
+
+    project, settings = found.studio.project(number), found.settings
+    forms = forms_of(project.labeling_config, settings.prompt_prefix, settings.response_prefix)
+    return project, gather(forms, (task for task in found.tasks(number) if is_held_out(task.id) or not held_out))
 
 
 def write_whole(path: Path | None, content: str) -> None:

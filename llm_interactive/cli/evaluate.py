@@ -85,8 +85,8 @@ def evaluate(
         write_whole(json, evaluation_json(found.heading, reports))
         page = partial(evaluation_page, found.heading, reports, tab=address, tab_version=versions[0])
         write_whole(html, page())
-        if found.store:
-            found.store.evaluations.keep(found.project.key, page(is_kept=True))
+        if found.opened.store:
+            found.opened.store.evaluations.keep(found.project.key, page(is_kept=True))
     missed = [text for bound in fail_under or [] for text in _missed(reports, _bound(bound))]
     if missed:
         raise stopped("; ".join(missed), NOTHING)
@@ -128,7 +128,7 @@ def _tab(found: AnnotatedProject, reports: Sequence[OutputReport], version: str)
     if not wrong:
         return None
     annotations = [found.material.subjects[task].annotation for task in sorted(wrong)]
-    address = found.studio.make_tab(found.project.id, f"Wrong: {version}", annotations)
+    address = found.opened.studio.make_tab(found.project.id, f"Wrong: {version}", annotations)
     typer.echo(f"{len(wrong):,} wrong tasks of {version}: {address}", err=True)
     return address
 
