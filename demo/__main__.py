@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import secrets
+import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, NoReturn
@@ -16,7 +17,7 @@ import requests
 
 from demo.label_studio import LabelStudio, Login, Refused, label_studio
 from demo.llm_server import MODEL_NAME
-from demo.parts import backend_child, llm_child
+from demo.parts import backend_child, backend_settings, llm_child
 from demo.paths import DATA, LABEL_STUDIO_VENV, LLM_VENV
 from demo.processes import Child, ChildFailed, answers, free_port
 from demo.progress import Progress
@@ -24,6 +25,7 @@ from demo.projects import Prepared, prepare
 
 USERNAME = "demo@example.com"
 PASSWORD = "demo-password"  # of an account that only this machine can reach
+BACKEND_DATA = DATA / "backend"
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,15 @@ def run(children: list[Child]) -> NoReturn:
         print(line, flush=True)
     login = Login(USERNAME, PASSWORD, _token())
     studio = LabelStudio(f"http://127.0.0.1:{ports.label_studio}", login.token)
-    llm, backend, server = parts(ports, login, studio.url)
+    llm_url, backend_url = f"http://127.0.0.1:{ports.llm}", f"http://127.0.0.1:{ports.backend}"
+    access = {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": login.token}
+    _private("environment", environment(backend_settings(f"{llm_url}/v1", BACKEND_DATA) | access))
+    llm, backend, server = parts(ports, login, access)
     for child in (llm, backend, server):
         children.append(child)
         child.start()
 
     progress = Progress()
-    llm_url, backend_url = f"http://127.0.0.1:{ports.llm}", f"http://127.0.0.1:{ports.backend}"
     with progress.step("Local LLM") as waiting:
         llm.wait_until_ready(lambda: answers(f"{llm_url}/health"), 120, on_wait=waiting)
     with progress.step("Backend") as waiting:
@@ -104,17 +108,21 @@ def run(children: list[Child]) -> NoReturn:
         time.sleep(0.5)
 
 
-def parts(ports: Ports, login: Login, studio_url: str) -> tuple[Child, Child, Child]:
+def environment(settings: Mapping[str, str]) -> str:
+    """`settings` as a file that a shell takes in."""
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items())
+
+
+def parts(ports: Ports, login: Login, access: Mapping[str, str]) -> tuple[Child, Child, Child]:
     """The LLM, the backend and Label Studio, not started yet."""
     logs = DATA / "logs"
     llm = llm_child(ports.llm, log=logs / "llm.log")
     backend = backend_child(
         ports.backend,
         llm_url=f"http://127.0.0.1:{ports.llm}/v1",
-        data=DATA / "backend",
+        data=BACKEND_DATA,
         log=logs / "backend.log",
-        LABEL_STUDIO_URL=studio_url,
-        LABEL_STUDIO_API_KEY=login.token,
+        **access,
     )
     data = DATA / "label-studio"
     server = label_studio(LABEL_STUDIO_VENV, ports.label_studio, login, data=data, log=logs / "label-studio.log")
@@ -144,6 +152,7 @@ def instructions(ports: Ports, prepared: list[Prepared]) -> str:
         "Open a task, turn on Auto-Annotation below it, type the prompt into the prompt field and press Shift+Enter.",
         "For many tasks at once: select them in the list, then Actions > Retrieve Predictions.",
         f"What goes on, and what it costs: http://localhost:{ports.backend}/",
+        "To label, evaluate and export from a terminal, as in docs/worked-example.md: . .demo/environment",
         f"The model is {MODEL_NAME}: real, but very small. Don't expect wisdom.",
         "",
         "Ctrl-C stops everything.",
@@ -171,9 +180,15 @@ def _token() -> str:
     """The API token of the demo's account: made once, since Label Studio takes it only when it makes the account."""
     file = DATA / "token"
     if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_hex(20))
+        _private(file.name, secrets.token_hex(20))
     return file.read_text()
+
+
+def _private(name: str, content: str) -> None:
+    """Write a file of the demo's data that only its owner can read."""
+    file = DATA / name
+    file.touch(mode=0o600)
+    file.write_text(content)
 
 
 def _interrupt(*_: object) -> NoReturn:

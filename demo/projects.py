@@ -27,7 +27,7 @@ class Example:
 
     @property
     def tasks(self) -> list[Json]:
-        """The data of its sample tasks."""
+        """Its sample tasks: their data, or data and annotations."""
         tasks: list[Json] = json.loads((EXAMPLES / f"{self.name}.json").read_text())
         return tasks
 
@@ -41,6 +41,7 @@ ALL_EXAMPLES = (
     Example("document-fields", "Fields of an invoice", "Read number, date, total and category of the invoice."),
     Example("preference-pair", "Preference pair", "Which answer is more helpful, and why?"),
     Example("ranked-list", "Ranked list", "Rank the answers by how helpful they are."),
+    Example("reviews", "Reviews, annotated", "Is this positive or negative?"),
     Example("image-receipts", "Receipts", "Which category does this receipt belong to?"),
 )
 

@@ -74,6 +74,7 @@ class FirstStart:
     backend: Json
     answer: Json
     filled: dict[str, set[str]]
+    prompts: str
     exit_status: int
     still_up: list[bool]
 
@@ -87,10 +88,12 @@ def first_start(tmp_path_factory: pytest.TempPathFactory) -> FirstStart:
         [backend] = studio.backends(text_project(studio))
         answer = ask(studio, "Text classification", "prompt", "Why?")
         filled = {example.title: filled_by(studio, example) for example in ALL_EXAMPLES}
+        command = f'. "$1" && exec {sys.executable} -m llm_interactive prompts list'
+        prompts = subprocess.check_output(["sh", "-c", command, "sh", data / "environment"], text=True)
         process.send_signal(signal.SIGINT)
         status = process.wait(20)
         still_up = [answers(f"{url}/health") for url in (studio.url, backend["url"])]
-    return FirstStart(data, sorted(titles), backend, answer, filled, status, still_up)
+    return FirstStart(data, sorted(titles), backend, answer, filled, prompts, status, still_up)
 
 
 def ask(studio: LabelStudio, title: str, field: str, prompt: str) -> Json:
@@ -135,6 +138,11 @@ def test_every_example_is_filled_visibly(first_start: FirstStart, example: Examp
     assert first_start.filled[example.title]
 
 
+def test_a_file_has_the_settings_for_the_commands(first_start: FirstStart) -> None:
+    assert (first_start.data / "environment").stat().st_mode & 0o777 == 0o600
+    assert "prompt, used last:\n  Is this positive or negative?" in first_start.prompts
+
+
 def test_ctrl_c_stops_everything(first_start: FirstStart) -> None:
     assert first_start.exit_status == 0
     assert first_start.still_up == [False, False]
@@ -148,7 +156,7 @@ def test_another_start_keeps_the_projects_and_follows_the_backend_to_another_por
         [backend] = studio.backends(text_project(studio))
         webhooks = studio.call("GET", f"/api/webhooks/?project={text_project(studio)}")
 
-    counts = {"Chat": 6, "Text classification": 8}
+    counts = {"Chat": 6, "Reviews, annotated": 60, "Text classification": 8}
     assert sorted(projects) == sorted((example.title, counts.get(example.title, 5)) for example in ALL_EXAMPLES)
     assert backend["url"] != before
     assert backend["state"] == "CO"
