@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from llm_interactive.errors import InvalidRequest, TaskDataError, is_error_text
+from llm_interactive.errors import InvalidRequest, is_error_text
 from llm_interactive.evaluation.values import Kind, Value, kind_of, value_in
 from llm_interactive.label_studio.records import Annotation, Prediction, Task
 from llm_interactive.labeling.config import texts_in
-from llm_interactive.labeling.contents import text_of
+from llm_interactive.labeling.contents import shown_text
 from llm_interactive.outputs.base import Output
 from llm_interactive.outputs.form import Form
 
@@ -192,10 +192,5 @@ def _reply(forms: Sequence[Form], prediction: Prediction) -> str:
 
 def _text(forms: Sequence[Form], task: Task) -> str:
     """What the forms show, as far as it is text."""
-    texts: list[str] = []
-    for tag in dict.fromkeys(tag for form in forms for tag in form.spec.objects):
-        try:
-            texts.append(text_of(tag, task.data).strip())
-        except TaskDataError:
-            continue
-    return "\n".join(filter(None, texts))[:_LONGEST_TEXT]
+    tags = dict.fromkeys(tag for form in forms for tag in form.spec.objects)
+    return shown_text(tags, task.data)[:_LONGEST_TEXT]

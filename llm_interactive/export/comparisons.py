@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_interactive.errors import BackendError
-from llm_interactive.export.records import Judged, LeftOut, Messages, Pair
+from llm_interactive.export.records import Judged, Messages, Pair
 from llm_interactive.export.replies import in_turns
 from llm_interactive.export.sources import origin_of
 from llm_interactive.label_studio.records import Annotation, Task
@@ -16,6 +16,7 @@ from llm_interactive.labeling.contents import text_of, turns_of
 from llm_interactive.labeling.fields import object_value
 from llm_interactive.labeling.pages import readable
 from llm_interactive.labeling.tags import ControlTag, ObjectTag
+from llm_interactive.outputs.annotated import LeftOut
 from llm_interactive.outputs.ranking import Pairwise, Ranker
 from llm_interactive.prompts.messages import CHAT_ROLES
 

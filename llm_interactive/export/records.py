@@ -10,10 +10,6 @@ Messages = Sequence[dict[str, Any]]
 """Chat messages: `role`, and a text or a list of parts as `content`."""
 
 
-class LeftOut(Exception):
-    """An annotation, or a part of it, that gives nothing to train with; the message is the reason that is counted."""
-
-
 @dataclass(frozen=True)
 class Origin:
     """Where an example comes from. `model_version` is that of the reply which was judged, where it is known."""

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import BackendError, is_error_text
-from llm_interactive.export.records import LeftOut, Messages
+from llm_interactive.export.records import Messages
 from llm_interactive.label_studio.records import Annotation, Prediction, Task
 from llm_interactive.labeling.config import texts_in
 from llm_interactive.labeling.tags import ControlTag, Region
 from llm_interactive.media.image_input import ImageInput
+from llm_interactive.outputs.annotated import LeftOut, only_text, reply_in
 from llm_interactive.outputs.form import Form
-from llm_interactive.outputs.spans import Spans
-from llm_interactive.outputs.textarea import TextArea
 from llm_interactive.predict.prepare import PreparedTask, prepare
 from llm_interactive.predict.project import Project
 from llm_interactive.prompts.current import prompt_in
 from llm_interactive.store.store import Store, fingerprint
-from llm_interactive.text import storable
 
 _SECONDS_PER_TASK = 120.0
 _SYSTEM = ("system", "developer")
@@ -40,17 +37,8 @@ class Asked:
         Raises:
             LeftOut: there is none, there are several, or it is not what the model is asked for.
         """
-        form, schema = self.prepared.form, self.prepared.request.schema
-        if any(is_error_text(text) for control in form.texts for text in texts_in(regions, control)):
-            raise LeftOut("the response is an error text")
-        if schema is None:
-            return self.text(regions, form.texts[0]) if form.texts else only_text([])
-        outputs = {output.control.name: output for output in form.outputs}
-        values = {name: _value(outputs[name], regions, self.prepared.data) for name in schema["properties"]}
-        reply = json.dumps(values, ensure_ascii=False)
-        if faults := self.prepared.faults(reply):
-            raise LeftOut(f"the annotation is not what the model is asked for: {faults[0]}")
-        return reply
+        prepared = self.prepared
+        return reply_in(prepared.form, regions, prepared.data, structured=prepared.request.schema is not None)
 
     def text(self, regions: Sequence[Region], area: ControlTag) -> str:
         """The text in one field.
@@ -127,19 +115,6 @@ class Replies:
         )
 
 
-def only_text(texts: Sequence[str]) -> str:
-    """The one text there is.
-
-    Raises:
-        LeftOut: there is none, or there are several.
-    """
-    if not texts:
-        raise LeftOut("there is no response")
-    if len(texts) > 1:
-        raise LeftOut("there are several responses, and nothing says which one is meant")
-    return storable(texts[0])
-
-
 def in_turns(messages: Sequence[Mapping[str, Any]]) -> Messages:
     """The same messages for trainers, which know system, user and assistant, and refuse two of a role in a row."""
     turns: list[dict[str, Any]] = []
@@ -161,15 +136,6 @@ def _joined(first: Any, second: Any) -> Any:
         for content in (first, second)
         for part in ([{"type": "text", "text": content}] if isinstance(content, str) else content)
     ]
-
-
-def _value(output: Any, regions: Sequence[Region], data: Mapping[str, Any]) -> Any:
-    if isinstance(output, Spans):
-        return output.value_of(regions, data)
-    value = output.value_of(regions)
-    if isinstance(output, TextArea):
-        return only_text(value) if output.is_response else "\n".join(value) or None
-    return value
 
 
 def _is_of(prediction: Prediction, prepared: PreparedTask) -> bool:

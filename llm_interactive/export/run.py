@@ -15,12 +15,13 @@ from llm_interactive.errors import LabelingConfigError
 from llm_interactive.export import sources
 from llm_interactive.export.comparisons import Comparison, compared
 from llm_interactive.export.files import Files, beside
-from llm_interactive.export.records import Completion, Judged, LeftOut, Messages, Pair
+from llm_interactive.export.records import Completion, Judged, Messages, Pair
 from llm_interactive.export.replies import Replies
 from llm_interactive.export.shapes import SHAPES, Format
 from llm_interactive.export.sources import Source
 from llm_interactive.export.validation import Validator
 from llm_interactive.label_studio.records import Task
+from llm_interactive.outputs.annotated import LeftOut
 
 
 @dataclass

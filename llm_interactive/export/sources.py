@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from llm_interactive.export.records import Completion, Judged, LeftOut, Origin, Pair
+from llm_interactive.export.records import Completion, Judged, Origin, Pair
 from llm_interactive.export.replies import Replies
 from llm_interactive.label_studio.records import Annotation, Task
 from llm_interactive.labeling.tags import ControlTag, Region
+from llm_interactive.outputs.annotated import LeftOut
 from llm_interactive.outputs.form import Form
 from llm_interactive.outputs.scalars import stored_values
 from llm_interactive.store.store import fingerprint

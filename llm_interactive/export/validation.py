@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from jsonschema import Draft202012Validator
 
-from llm_interactive.export.records import Judged, LeftOut, Messages, Pair
+from llm_interactive.export.records import Judged, Messages, Pair
 from llm_interactive.export.shapes import Line, Shape
+from llm_interactive.outputs.annotated import LeftOut
 from llm_interactive.store.store import fingerprint
 
 MAX_IMAGES = 64

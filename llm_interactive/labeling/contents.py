@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +42,15 @@ def text_of(tag: ObjectTag, data: Data) -> str:
     if isinstance(value, Mapping | list):
         raise TaskDataError(f"The task's {tag.value} is not a text.")
     return readable(as_text(value)) if tag.tag == "HyperText" else as_text(value)
+
+
+def shown_text(tags: Iterable[ObjectTag], data: Data) -> str:
+    """What all of `tags` show, as far as it is text."""
+    texts: list[str] = []
+    for tag in tags:
+        with suppress(TaskDataError):
+            texts.append(text_of(tag, data).strip())
+    return "\n".join(filter(None, texts))
 
 
 def turns_of(tag: ObjectTag, data: Data) -> list[Turn]:
