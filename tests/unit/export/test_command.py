@@ -155,7 +155,9 @@ def test_ctrl_c_leaves_nothing_half_done(studio: Studio, tmp_path: Path) -> None
     studio.tasks, studio.hangs = [task(1, "One.")], True
     file = tmp_path / "train.jsonl"
     file.write_text("of before\n")
-    command = [sys.executable, "-c", "from llm_interactive.cli.app import app; app()", "export"]
+    # Whoever runs the tests in the background of a shell has SIGINT ignored.
+    started = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{started}; from llm_interactive.cli.app import app; app()", "export"]
     command += ["--project", "7", "--format", "chat", "-o", str(file)]
     with subprocess.Popen(command, env=os.environ, stderr=subprocess.PIPE) as process:
         assert studio.reached.wait(60)
