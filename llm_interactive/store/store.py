@@ -14,6 +14,7 @@ from llm_interactive.llm.client import Reply
 from llm_interactive.store.database import Database, Rows
 from llm_interactive.store.evaluations import Evaluations
 from llm_interactive.store.projects import Projects
+from llm_interactive.store.rankings import Rankings
 from llm_interactive.store.runs import Runs
 from llm_interactive.store.sweep import Stale, Sweeper, beyond, beyond_each
 from llm_interactive.store.tables import (
@@ -29,6 +30,7 @@ from llm_interactive.store.tables import (
     pins,
     projects,
     prompts,
+    ranked,
     replies,
     runs,
     versions,
@@ -124,6 +126,7 @@ class Store:
         self.runs = Runs(self.database)
         self.projects = Projects(self.database)
         self.evaluations = Evaluations(self.database)
+        self.rankings = Rankings(self.database)
         self.sweeper = Sweeper(self.database, self._stale)
 
     @property
@@ -262,7 +265,7 @@ class Store:
         yield Stale(cancelled.c.created_at, cancelled.c.created_at < now - 86400)
         yield beyond_each(prompts.c.id, _PROMPTS_SHOWN, prompts.c.project, prompts.c.field)
         yield beyond_each(versions.c.created_at, _VERSIONS_SHOWN, versions.c.project)
-        for column in (replies.c.created_at, answered.c.created_at, calls.c.id):
+        for column in (replies.c.created_at, answered.c.created_at, calls.c.id, ranked.c.created_at):
             yield beyond(column, _MOST_ROWS)
         yield beyond(runs.c.started_at, _MOST_RUNS)
         yield beyond(evaluations.c.made_at, _MOST_EVALUATIONS)

@@ -183,6 +183,17 @@ evaluations = sa.Table(
     sa.Column("made_at", sa.Float, nullable=False),
 )
 
+# Whose replies people rank in a project; see rankings.Ranked.
+ranked = sa.Table(
+    "ranked",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("task", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("versions", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+)
+
 MIGRATIONS: Migrations = (
     # 1: release 0.2.0, which had no versions, and what came before it.
     (prompts, prompts.c.field, projects, versions, replies, answered, leases),
@@ -194,7 +205,7 @@ MIGRATIONS: Migrations = (
     (pins, facts, error_texts),
     # 5: what is the oldest, when there is too much.
     (projects.c.saved_at, facts.c.told_at),
-    # 6: the newest evaluation of each project.
-    (evaluations,),
+    # 6: the newest evaluation of each project, and whose replies people rank.
+    (evaluations, ranked),
 )
 """What version 1, 2, … of the schema added; only ever appended to."""

@@ -77,6 +77,14 @@ CREATE TABLE prompts (
 	created_at FLOAT NOT NULL, 
 	PRIMARY KEY (id)
 );
+CREATE TABLE ranked (
+	project TEXT NOT NULL, 
+	task TEXT NOT NULL, 
+	source TEXT NOT NULL, 
+	versions JSON NOT NULL, 
+	created_at FLOAT NOT NULL, 
+	PRIMARY KEY (project, task)
+);
 CREATE TABLE replies (
 	"key" VARCHAR(64) NOT NULL, 
 	reply JSON NOT NULL, 
@@ -134,4 +142,5 @@ CREATE INDEX ix_replies_created_at ON replies (created_at);
 CREATE INDEX ix_answered_created_at ON answered (created_at);
 CREATE INDEX calls_of_version ON calls (project, version);
 CREATE INDEX ix_runs_started_at ON runs (started_at);
+CREATE INDEX ix_ranked_created_at ON ranked (created_at);
 COMMIT;

@@ -1,0 +1,48 @@
+"""Which model wrote which of the replies that people rank: they see neutral ids, and only this table knows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import sqlalchemy as sa
+
+from llm_interactive.store.database import Database
+from llm_interactive.store.tables import ranked
+
+_of_project = sa.select(ranked.c.task, ranked.c.source, ranked.c.versions).where(
+    ranked.c.project == sa.bindparam("project")
+)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A task whose replies are ranked.
+
+    Attributes:
+        task: id of the task that was replied to.
+        source: the project of that task, `<id>.<created>`.
+        versions: the model versions that gave each reply, by the reply's id, in the order in which people see them.
+            Several versions may have given the same reply.
+    """
+
+    task: str
+    source: str
+    versions: Mapping[str, Sequence[str]]
+
+
+class Rankings:
+    """The replies of the projects that people rank in. Safe for threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, project: str, tasks: Iterable[Ranked]) -> bool:
+        """Keep whose replies a project's tasks show; False when the database does not answer."""
+        now = time.time()
+        return self._database.write({ranked: [{"project": project, **asdict(one), "created_at": now} for one in tasks]})
+
+    def of(self, project: str) -> dict[str, Ranked]:
+        """What is known of a project's tasks, by the id of the task that was replied to."""
+        return {row.task: Ranked(**row._mapping) for row in self._database.rows(_of_project, project=project)}
