@@ -31,6 +31,10 @@ class FakeLabelStudio(Loopback):
     def __init__(self, labeling_config: str, tasks: Sequence[Mapping[str, Any]]) -> None:
         self.tasks: list[Json] = [{"id": number, "data": dict(data)} for number, data in enumerate(tasks, 1)]
         self.predictions: dict[int, Json] = {}
+        self.made: list[Json] = []
+        """Projects that were made, each with its `tasks`."""
+        self.takes_at_most = 10_000
+        """How many tasks of an import are taken."""
         self._project = {"id": 1, "title": "Project", "label_config": labeling_config, "created_at": _CREATED}
         self._ids = itertools.count(1)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # which prints every request
@@ -53,6 +57,9 @@ class FakeLabelStudio(Loopback):
         app.post("/api/predictions/")(self._create)
         app.post("/api/projects/1/import/predictions")(self._import)
         app.delete("/api/predictions/<int:id>/")(self._delete)
+        app.post("/api/projects/")(self._make)
+        app.post("/api/projects/<int:id>/import")(self._import_tasks)
+        app.delete("/api/projects/<int:id>/")(self._remove)
         return app
 
     def _list_tasks(self) -> Response:
@@ -74,6 +81,21 @@ class FakeLabelStudio(Loopback):
         id = next(self._ids)
         self.predictions[id] = {"id": id, "project": 1, "created_at": _CREATED, **prediction}
         return self.predictions[id]
+
+    def _make(self) -> tuple[Response, int]:
+        made = {**request.get_json(), "id": len(self.made) + 2, "created_at": _CREATED, "tasks": []}
+        self.made.append(made)
+        return jsonify(made), 201
+
+    def _import_tasks(self, id: int) -> tuple[Response, int]:
+        [project] = [made for made in self.made if made["id"] == id]
+        taken = [task["data"] for task in request.get_json()][: self.takes_at_most]
+        project["tasks"] += taken
+        return jsonify({"task_count": len(taken)}), 201
+
+    def _remove(self, id: int) -> tuple[str, int]:
+        self.made = [made for made in self.made if made["id"] != id]
+        return "", 204
 
     def _delete(self, id: int) -> tuple[str, int]:
         del self.predictions[id]

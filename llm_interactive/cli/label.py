@@ -58,17 +58,17 @@ def label(
       llm-interactive label --project 7 --sample 200 --max-cost 2
     """
     try:
-        with _services() as services, LabelStudio(services.settings) as studio:
+        with opened_services() as services, LabelStudio(services.settings) as studio:
             found = studio.project(project)
             asked = _project(services, found, prompt_file or [], model)
             tasks, count, some = _chosen(studio, project, asked.version, sample, filter, _ids(task), only_missing)
             _console.print(
-                _as_text(found, asked, plan(services, asked, list(map(as_sent, some)), count)), highlight=False
+                plan_text(found, asked, plan(services, asked, list(map(as_sent, some)), count)), highlight=False
             )
             if not yes and not typer.confirm("Label them?", err=True):
                 raise typer.Exit(2)
             run = LabelRun(services, studio, project, asked, _budget(services, asked, max_cost))
-            _label(run, tasks, count)
+            with_progress("Labeling", run.label(tasks), count)
     except KeyboardInterrupt:
         typer.echo("Stopped. What was paid for is kept: the same command goes on from here.", err=True)
         raise typer.Exit(130) from None
@@ -81,7 +81,8 @@ def label(
 
 
 @contextmanager
-def _services() -> Iterator[Services]:
+def opened_services() -> Iterator[Services]:
+    """The parts that a run needs, by the environment's settings."""
     services = Services.build(Settings.from_environment())
     try:
         yield services
@@ -111,13 +112,18 @@ def _prompt(given: str, project: Project) -> tuple[str, str]:
         )
     if field and field not in names:
         raise typer.BadParameter(f"{field} is no prompt field of the form; there is {', '.join(names)}.")
+    return field or names[0], prompt_in_file(file)
+
+
+def prompt_in_file(file: str) -> str:
+    """The prompt that a file holds."""
     try:
         prompt = Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{file} cannot be read: {error}.") from None
     if not prompt:
         raise typer.BadParameter(f"{file} is empty.")
-    return field or names[0], prompt
+    return prompt
 
 
 def _chosen(
@@ -160,15 +166,17 @@ def _budget(services: Services, project: Project, most: float | None) -> Budget 
     return Budget(most, lambda reply: prices.cost(model, asdict(reply)) or 0.0)
 
 
-def _label(run: LabelRun, tasks: Iterable[Task], count: int) -> None:
-    columns = (TextColumn("Labeling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+def with_progress(doing: str, through: Iterable[int], count: int) -> None:
+    """Go through a run that tells how many of `count` tasks are `through`, with a bar."""
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=_console) as progress:
         bar = progress.add_task("", total=count)
-        for through in run.label(tasks):
-            progress.advance(bar, through)
+        for some in through:
+            progress.advance(bar, some)
 
 
-def _as_text(found: StudioProject, project: Project, ahead: Plan) -> str:
+def plan_text(found: StudioProject, project: Project, ahead: Plan) -> str:
+    """A plan for tasks of a project to read."""
     lines = [
         f"{found.title}: {ahead.tasks} tasks by {project.version}",
         f"  already paid for  about {ahead.paid}",

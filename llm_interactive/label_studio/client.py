@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import islice
@@ -17,6 +17,7 @@ from label_studio_sdk import LabelStudio as Client
 from label_studio_sdk import PredictionRequest
 from label_studio_sdk.core.api_error import ApiError
 from label_studio_sdk.core.request_options import RequestOptions
+from label_studio_sdk.types import ImportApiRequest
 
 from llm_interactive.errors import LabelStudioError, SetupError
 from llm_interactive.label_studio.records import (
@@ -26,14 +27,17 @@ from llm_interactive.label_studio.records import (
     Pushed,
     Task,
     prediction_of,
+    project_of,
     task_of,
 )
+from llm_interactive.label_studio.refusals import message_of
 from llm_interactive.settings import Settings
 
 _PAGE = 100
 _SAMPLED_AT_ONCE = 10
 _PUSHED_AT_ONCE = 1000
 _SECONDS = 120.0
+_LONGEST_TITLE = 50
 _ANNOTATED = {
     "conjunction": "or",
     "items": [
@@ -86,10 +90,33 @@ class LabelStudio:
         """A project's title, labeling config and current model version."""
         with self._translated(project):
             found = self._client.projects.get(project)
-        created = int(found.created_at.timestamp()) if found.created_at else 0
-        return Project(
-            project, found.title or "", found.label_config or "", found.model_version or "", f"{project}.{created}"
-        )
+        return project_of(found.dict())
+
+    def create_project(self, title: str, labeling_config: str, overlap: int = 1) -> Project:
+        """Make a project in which each task is annotated `overlap` times."""
+        with self._translated():
+            made = self._client.projects.create(
+                title=title[:_LONGEST_TITLE], label_config=labeling_config, maximum_annotations=overlap
+            )
+        return project_of(made.dict())
+
+    def delete_project(self, project: int) -> None:
+        """Remove a project with all its tasks."""
+        with self._translated(project):
+            self._client.projects.delete(project)
+
+    def import_tasks(self, project: int, data: Iterable[Mapping[str, Any]]) -> int:
+        """Add a task for each of `data`; says how many Label Studio took."""
+        waiting, count = iter(data), 0
+        while chunk := list(islice(waiting, _PUSHED_AT_ONCE)):
+            request = [ImportApiRequest(data=dict(one)) for one in chunk]
+            # Not tried again, as with predictions.
+            once: RequestOptions = {"max_retries": 0, "timeout_in_seconds": 600}
+            with self._translated(project):
+                count += (
+                    self._client.projects.import_tasks(project, request=request, request_options=once).task_count or 0
+                )
+        return count
 
     def tasks(
         self, project: int, *, annotated: bool = False, ids: Sequence[int] | None = None, view: int | None = None
@@ -238,7 +265,7 @@ class LabelStudio:
         try:
             yield
         except ApiError as error:
-            raise LabelStudioError(_message(error, address, project)) from None
+            raise LabelStudioError(message_of(error, address, project)) from None
         except httpx.HTTPError as error:
             reason = "does not answer in time" if isinstance(error, httpx.TimeoutException) else "cannot be reached"
             raise LabelStudioError(f"Label Studio at {address} {reason}. Check LABEL_STUDIO_URL.") from None
@@ -267,20 +294,3 @@ def _queries(annotated: bool, ids: Sequence[int] | None, view: int | None) -> li
         {"query": json.dumps({**query, "selectedItems": {"all": False, "included": wanted[start : start + _PAGE]}})}
         for start in range(0, len(wanted), _PAGE)
     ]
-
-
-def _message(error: ApiError, address: str, project: int | None) -> str:
-    if error.status_code == 401:
-        return (
-            "Label Studio rejected LABEL_STUDIO_API_KEY (401): it is expired, revoked, of another Label Studio, or a "
-            "legacy token, which must be switched on in the organization's settings."
-        )
-    if error.status_code == 403:
-        return "Label Studio refused (403): the user of LABEL_STUDIO_API_KEY may not see or change the project."
-    if error.status_code == 404 and project is not None:
-        return (
-            f"Label Studio at {address} has no project {project}, or the user of LABEL_STUDIO_API_KEY may not see it."
-        )
-    body = error.body if isinstance(error.body, dict) else {}
-    detail = body.get("validation_errors") or body.get("detail") or ""
-    return f"Label Studio at {address} answered {error.status_code}: {str(detail)[:300] or 'no reason given'}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from llm_interactive.labeling.tags import Region
@@ -77,6 +78,19 @@ class Task:
     annotations: tuple[Annotation, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+def project_of(found: Mapping[str, Any]) -> Project:
+    """A project from the JSON of Label Studio's API."""
+    created = found.get("created_at")
+    seconds = int(datetime.fromisoformat(_time(created)).timestamp()) if created else 0
+    return Project(
+        int(found["id"]),
+        found.get("title") or "",
+        found.get("label_config") or "",
+        found.get("model_version") or "",
+        f"{found['id']}.{seconds}",
+    )
 
 
 def task_of(found: Mapping[str, Any]) -> Task:

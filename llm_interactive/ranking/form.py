@@ -1,0 +1,85 @@
+"""The labeling config in which people rank replies, and the data of its tasks.
+
+Two replies stand side by side (Pairwise), more in a list to be dragged (Ranker). Replies are called r1, r2, … in the
+order in which they are shown; whose they are stands nowhere in Label Studio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+from llm_interactive.label_studio.records import Task
+from llm_interactive.labeling.contents import addresses_of
+from llm_interactive.labeling.tags import ObjectTag
+
+MESSAGES, REPLIES, SOURCE = "messages", "replies", "source"
+"""Fields of a task's data: what is replied to, the replies of a list, and the id of the task they are about."""
+
+TIE = "tie"
+"""Name of the Choices beside a Pairwise."""
+
+_PAIR = """  <Header value="Which reply is better?"/>
+  <Pairwise name="better" toName="r1,r2"/>
+  <View className="replies">
+    <View><Text name="r1" value="$r1"/></View>
+    <View><Text name="r2" value="$r2"/></View>
+  </View>
+  <Choices name="tie" toName="context" choice="single-radio" showInLine="true">
+    <Choice value="About the same"/>
+    <Choice value="Both bad"/>
+  </Choices>
+"""
+
+_LIST = """  <Header value="Drag the replies into order, the best first"/>
+  <List name="replies" value="$replies"/>
+  <Ranker name="order" toName="replies"/>
+"""
+
+# The Ranker prints an item's id in its last paragraph, and would show a reply's lines as one.
+_STYLE = """  <Style>
+    .replies { display: flex; gap: 16px; align-items: flex-start; }
+    .replies .lsf-object { flex: 1; min-width: 0; }
+    .htx-ranker-item p { white-space: pre-wrap; }
+    .htx-ranker-item p:last-child { display: none; }
+  </Style>
+"""
+
+
+def labeling_config(pictures: Sequence[ObjectTag], *, as_pair: bool) -> str:
+    """The labeling config: the dialogue that is replied to, with its pictures, and the replies."""
+    shown = "".join(
+        f'  <{tag.tag} name={quoteattr(tag.name)} {_value_attribute(tag)}="${_field(number)}"/>\n'
+        for number, tag in enumerate(pictures)
+    )
+    context = '  <Paragraphs name="context" value="$messages" layout="dialogue" nameKey="role" textKey="content"/>\n'
+    return f"<View>\n{_STYLE}{shown}{context}{_PAIR if as_pair else _LIST}</View>\n"
+
+
+def task_data(
+    task: Task,
+    messages: Sequence[Mapping[str, str]],
+    replies: Mapping[str, str],
+    pictures: Sequence[ObjectTag],
+    *,
+    as_pair: bool,
+) -> dict[str, Any]:
+    """The data of the task in which `replies` (by their ids) to `task` are ranked.
+
+    Nothing else of the task is taken: it may name a model.
+    """
+    shown: dict[str, Any] = {}
+    for number, tag in enumerate(pictures):
+        addresses = addresses_of(tag, task.data)
+        shown[_field(number)] = addresses if _value_attribute(tag) == "valueList" else addresses[0]
+    listed = replies if as_pair else {REPLIES: [{"id": id, "body": text} for id, text in replies.items()]}
+    return {MESSAGES: list(messages), **shown, **listed, SOURCE: task.id}
+
+
+def _value_attribute(tag: ObjectTag) -> str:
+    return "valueList" if "valuelist" in tag.attributes else "value"
+
+
+def _field(number: int) -> str:
+    return f"picture{number + 1}"

@@ -1,0 +1,132 @@
+"""`llm-interactive rank create`, against a Label Studio and a model on loopback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import etree
+from typer.testing import CliRunner, Result
+
+from llm_interactive.cli.app import app
+from llm_interactive.settings import Settings
+from llm_interactive.store.store import Store
+from testing.label_studio import FakeLabelStudio
+from testing.llm import Call, FakeLLM, Reply
+
+CONFIG = (Path(__file__).parents[2] / "examples" / "text-classification.xml").read_text()
+COUNT = 12
+
+Rank = Callable[..., Result]
+
+
+def answer(call: Call) -> Reply:
+    """What a model says of a text; all models say the same of the first one."""
+    model = "each of us" if "Text 1:" in call.prompt else str(call.json["model"]).partition("/")[2]
+    return Reply(texts=[f"As {model} takes it, rain."])
+
+
+@pytest.fixture
+def llm() -> Iterator[FakeLLM]:
+    with FakeLLM(answer) as server:
+        yield server
+
+
+@pytest.fixture
+def studio() -> Iterator[FakeLabelStudio]:
+    data = [{"text": f"Text {number}: rain again.", "model": "maker/one"} for number in range(1, COUNT + 1)]
+    with FakeLabelStudio(CONFIG, data) as studio:
+        yield studio
+
+
+@pytest.fixture
+def create(llm: FakeLLM, studio: FakeLabelStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rank:
+    """Runs the command on the project."""
+    (tmp_path / "prompt").write_text("What does it mean?")
+    settings = {
+        "LABEL_STUDIO_URL": studio.url,
+        "LABEL_STUDIO_API_KEY": "0123456789abcdef0123456789abcdef01234567",
+        "OPENAI_BASE_URL": llm.base_url,
+        "OPENAI_API_KEY": "any",
+        "MODEL_DIR": str(tmp_path / "data"),
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    arguments = ["rank", "create", "--from", "1", "--prompt-file", str(tmp_path / "prompt"), "--yes", "--json"]
+    return lambda models, *options: CliRunner().invoke(app, [*arguments, "--models", models, *options])
+
+
+def summary(done: Result) -> dict[str, Any]:
+    assert done.exit_code == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_two_models_replies_stand_side_by_side_and_nobody_sees_whose_they_are(
+    create: Rank, studio: FakeLabelStudio
+) -> None:
+    found = summary(create("maker/one,maker/two", "--title", "Which is better?", "--overlap", "2"))
+    [made] = studio.made
+    assert (made["title"], made["maximum_annotations"]) == ("Which is better?", 2)
+    assert (found["project"], found["tasks"], found["failed"]) == (made["id"], COUNT - 1, {})
+    assert [tag.get("toName") for tag in etree.fromstring(made["label_config"]).iter("Pairwise")] == ["r1,r2"]
+    for data in made["tasks"]:
+        [question] = data["messages"]
+        assert question["role"] == "user"
+        assert f"Text {data['source']}: rain again." in question["content"]
+        assert "What does it mean?" in question["content"]
+        assert {data["r1"], data["r2"]} == {"As one takes it, rain.", "As two takes it, rain."}
+    assert "maker" not in json.dumps(made)
+    assert len({data["r1"] for data in made["tasks"]}) == 2
+
+
+def test_whose_they_are_stands_in_the_database(create: Rank, studio: FakeLabelStudio) -> None:
+    summary(create("maker/one,maker/two"))
+    [made] = studio.made
+    settings = Settings.from_environment()
+    with closing(Store(settings.sqlalchemy_url, settings.reply_ttl)) as store:
+        known = store.rankings.of(f"{made['id']}.1767225600")
+    for data in made["tasks"]:
+        ranked = known[str(data["source"])]
+        for id in ("r1", "r2"):
+            [version] = ranked.versions[id]
+            assert version.startswith("maker/" + data[id].split()[1])
+
+
+def test_more_replies_are_a_list_to_drag(create: Rank, studio: FakeLabelStudio) -> None:
+    summary(create("maker/one,maker/two,maker/three"))
+    [made] = studio.made
+    assert [tag.get("toName") for tag in etree.fromstring(made["label_config"]).iter("Ranker")] == ["replies"]
+    for data in made["tasks"]:
+        assert [reply["id"] for reply in data["replies"]] == ["r1", "r2", "r3"]
+
+
+def test_where_all_models_say_the_same_there_is_nothing_to_rank(create: Rank, studio: FakeLabelStudio) -> None:
+    assert summary(create("maker/one,maker/two"))["left_out"] == 1
+    [made] = studio.made
+    assert sorted(data["source"] for data in made["tasks"]) == list(range(2, COUNT + 1))
+
+
+def test_the_same_replies_are_paid_for_once(create: Rank, llm: FakeLLM) -> None:
+    summary(create("maker/one,maker/two"))
+    summary(create("maker/one,maker/two,maker/three"))
+    assert len(llm.calls) == 3 * COUNT
+
+
+def test_one_reply_is_too_few(create: Rank, studio: FakeLabelStudio) -> None:
+    done = create("maker/one")
+    assert done.exit_code == 2
+    assert "At least two replies" in done.stderr
+    assert studio.made == []
+
+
+def test_half_a_project_is_taken_back(create: Rank, studio: FakeLabelStudio) -> None:
+    studio.takes_at_most = 3
+    done = create("maker/one,maker/two")
+    assert done.exit_code == 2
+    assert "took 3 of 11 tasks" in done.stderr
+    assert studio.made == []
