@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from llm_interactive.labeling.tags import ControlTag, ObjectTag
 from llm_interactive.outputs.annotated import LeftOut
 from llm_interactive.outputs.ranking import Pairwise, Ranker
 from llm_interactive.prompts.messages import CHAT_ROLES
+
+PICTURES = ("Image", "Pdf")
 
 
 @dataclass(frozen=True)
@@ -43,17 +45,12 @@ class Comparison:
         Raises:
             LeftOut: the task does not have it.
         """
+        if any(tag.tag in PICTURES for tag in self.question):
+            raise LeftOut("what the compared replies reply to is an image")
         try:
-            if [tag.tag for tag in self.question] == ["Paragraphs"]:
-                turns = turns_of(self.question[0], data)
-                if all(turn.role.lower() in CHAT_ROLES for turn in turns):
-                    return in_turns([{"role": turn.role.lower(), "content": turn.text} for turn in turns])
-            if any(tag.tag in ("Image", "Pdf") for tag in self.question):
-                raise LeftOut("what the compared replies reply to is an image")
-            texts = [text_of(tag, data) for tag in self.question]
+            return shown(self.question, data)
         except BackendError as error:
             raise LeftOut(error.message) from None
-        return [{"role": "user", "content": "\n\n".join(text for text in texts if text.strip())}]
 
     def replies(self, data: Mapping[str, Any]) -> dict[str, str]:
         """The compared texts in the order in which they are shown, by the names of the objects or the items' ids.
@@ -82,6 +79,21 @@ class Comparison:
         ranked = Ranker(self.control).value_of(annotation.result)
         groups = list(ranked.values()) if isinstance(ranked, dict) else [[id] for id in ranked]
         return [list(map(str, group)) for group in groups if group]
+
+
+def shown(objects: Sequence[ObjectTag], data: Mapping[str, Any]) -> Messages:
+    """What objects show, without their pictures: a dialogue as it is, else the texts as the user's message.
+
+    Raises:
+        BackendError: the task does not have it.
+    """
+    worded = [tag for tag in objects if tag.tag not in PICTURES]
+    if [tag.tag for tag in worded] == ["Paragraphs"]:
+        turns = turns_of(worded[0], data)
+        if all(turn.role.lower() in CHAT_ROLES for turn in turns):
+            return in_turns([{"role": turn.role.lower(), "content": turn.text} for turn in turns])
+    texts = [text_of(tag, data) for tag in worded]
+    return [{"role": "user", "content": "\n\n".join(text for text in texts if text.strip())}]
 
 
 def compared(comparison: Comparison, task: Task, annotation: Annotation) -> Iterator[Judged]:

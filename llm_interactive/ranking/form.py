@@ -39,8 +39,8 @@ _LIST = """  <Header value="Drag the replies into order, the best first"/>
 
 # The Ranker prints an item's id in its last paragraph, and would show a reply's lines as one.
 _STYLE = """  <Style>
-    .replies { display: flex; gap: 16px; align-items: flex-start; }
-    .replies .lsf-object { flex: 1; min-width: 0; }
+    .replies { display: flex; gap: 16px; }
+    .replies > * { flex: 1; min-width: 0; border: 1px solid #c8ccd4; border-radius: 4px; padding: 4px; }
     .htx-ranker-item p { white-space: pre-wrap; }
     .htx-ranker-item p:last-child { display: none; }
   </Style>

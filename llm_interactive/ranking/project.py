@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import LabelStudioError, SetupError
+from llm_interactive.export.comparisons import PICTURES, shown
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.label_studio.records import Project as StudioProject
 from llm_interactive.label_studio.records import Task
@@ -42,7 +43,7 @@ def make_project(
     """
     source = asked.makers[0]
     as_pair = len(asked.makers) * source.options.num_responses == 2
-    pictures = [tag for tag in source.forms[0].spec.objects if tag.tag in ("Image", "Pdf")]
+    pictures = [tag for tag in source.forms[0].spec.objects if tag.tag in PICTURES]
     data: list[Mapping[str, Any]] = []
     ranked: list[Ranked] = []
     for task in tasks:
@@ -74,8 +75,7 @@ def _messages(services: Services, makers: Sequence[Project], task: Task) -> list
     [form] = makers[0].forms
     sent = as_sent(task)
     prompts = sorted({maker.batch_prompts(sent)[form.name] for maker in makers})
-    options = makers[0].options
     if len(prompts) > 1:
-        options = replace(options, prompt_template="{text}", system_prompt=None)
-    prepared = prepare(sent, prompts[0], form, options, services.images, Deadline.after(_SECONDS))
+        return dialogue(shown(form.spec.objects, task.data))
+    prepared = prepare(sent, prompts[0], form, makers[0].options, services.images, Deadline.after(_SECONDS))
     return dialogue(prepared.request.messages)

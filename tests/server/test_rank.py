@@ -27,7 +27,8 @@ Rank = Callable[..., Result]
 def answer(call: Call) -> Reply:
     """What a model says of a text; all models say the same of the first one."""
     model = "each of us" if "Text 1:" in call.prompt else str(call.json["model"]).partition("/")[2]
-    return Reply(texts=[f"As {model} takes it, rain."])
+    prompt = "by its sound" if "sound" in call.prompt else "as it is"
+    return Reply(texts=[f"As {model} takes it {prompt}, rain."])
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_two_models_replies_stand_side_by_side_and_nobody_sees_whose_they_are(
         assert question["role"] == "user"
         assert f"Text {data['source']}: rain again." in question["content"]
         assert "What does it mean?" in question["content"]
-        assert {data["r1"], data["r2"]} == {"As one takes it, rain.", "As two takes it, rain."}
+        assert {data["r1"], data["r2"]} == {"As one takes it as it is, rain.", "As two takes it as it is, rain."}
     assert "maker" not in json.dumps(made)
     assert len({data["r1"] for data in made["tasks"]}) == 2
 
@@ -130,3 +131,11 @@ def test_half_a_project_is_taken_back(create: Rank, studio: FakeLabelStudio) -> 
     assert done.exit_code == 2
     assert "took 3 of 11 tasks" in done.stderr
     assert studio.made == []
+
+
+def test_of_several_prompts_none_is_shown(create: Rank, studio: FakeLabelStudio, tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("How does it sound?")
+    studio.tasks[0]["data"] = {"text": "Nothing but this."}
+    summary(create("maker/one", "--prompt-file", str(tmp_path / "other")))
+    [made] = studio.made
+    assert made["tasks"][0]["messages"] == [{"role": "user", "content": "Nothing but this."}]
