@@ -1,0 +1,113 @@
+"""People rank replies of models in a real Label Studio, and what they prefer becomes pairs to train with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+from typer.testing import CliRunner
+
+from demo.label_studio import Json
+from llm_interactive.cli.app import app
+from testing.fine_tuning import check
+from testing.llm import Call, FakeLLM, Reply
+from tests.e2e.labeling_page import LabelingPage
+from tests.e2e.stack import LOGIN, Stack, example
+
+pytestmark = pytest.mark.e2e
+
+COUNT = 3
+
+Run = Callable[..., Any]
+
+
+def reply_to(call: Call) -> Reply:
+    return Reply(texts=[f"The word of model {call.json['model']}."])
+
+
+@pytest.fixture
+def run(stack: Stack, fixed_llm: FakeLLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command and gives its summary."""
+    fixed_llm.answer = reply_to
+    monkeypatch.setenv("LABEL_STUDIO_URL", stack.studio.url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", LOGIN.token)
+    monkeypatch.setenv("OPENAI_BASE_URL", fixed_llm.base_url)
+    monkeypatch.setenv("OPENAI_API_KEY", "any")
+    monkeypatch.setenv("MODEL_DIR", str(tmp_path / "data"))
+
+    def run(*arguments: str) -> Json:
+        done = CliRunner().invoke(app, [*arguments, "--json"])
+        assert done.exit_code == 0, done.stderr
+        found: Json = json.loads(done.stdout)
+        return found
+
+    return run
+
+
+@pytest.fixture
+def ranking(stack: Stack, run: Run, tmp_path: Path) -> Callable[[str], tuple[int, list[Json]]]:
+    """Makes a project that ranks replies of models: its id, and its tasks."""
+    source = stack.studio.create_project("Chat", example("chat"))
+    turns = [{"role": "user", "content": f"What is {number} + 1?"} for number in range(COUNT)]
+    stack.studio.import_tasks(source, [{"dialogue": [turn]} for turn in turns])
+    (tmp_path / "prompt").write_text("In one word.")
+
+    def make(models: str) -> tuple[int, list[Json]]:
+        prompt = ["--prompt-file", str(tmp_path / "prompt")]
+        made = run("rank", "create", "--from", str(source), "--models", models, *prompt, "--yes")
+        return made["project"], sorted(stack.studio.tasks(made["project"]), key=lambda task: int(task["id"]))
+
+    return make
+
+
+def open_task(page: LabelingPage, project: int, task: Json) -> None:
+    page.page.goto(f"{page.url}/projects/{project}/data?task={task['id']}")
+    expect(page.page.get_by_text("What is").last).to_be_visible(timeout=30_000)
+
+
+def submit(page: LabelingPage) -> None:
+    page.page.get_by_test_id("bottombar-submit-button").click()
+    expect(page.page.get_by_test_id("bottombar-update-button")).to_be_visible()
+
+
+def test_the_reply_that_is_clicked_is_the_better_one(
+    run: Run, ranking: Any, page: LabelingPage, tmp_path: Path
+) -> None:
+    project, tasks = ranking("one,two")
+    for task in tasks[:2]:
+        open_task(page, project, task)
+        page.page.locator(".replies").get_by_text("The word of model two.").click()
+        submit(page)
+    open_task(page, project, tasks[2])
+    page.page.get_by_text("About the same").click()
+    submit(page)
+    file = tmp_path / "pairs.jsonl"
+    found = run("export", "--project", str(project), "--from", "pairwise", "--format", "dpo-trl", "-o", str(file))
+    pairs = check("dpo-trl", file)
+    assert [(pair["chosen"][0]["content"], pair["rejected"][0]["content"]) for pair in pairs] == [
+        ("The word of model two.", "The word of model one.")
+    ] * 2
+    assert pairs[0]["prompt"][0]["content"].startswith("What is 0 + 1?")
+    assert found["left_out"] == {"no reply is preferred to another": 1}
+
+
+def test_the_reply_that_is_dragged_to_the_top_is_the_best(
+    run: Run, ranking: Any, page: LabelingPage, tmp_path: Path
+) -> None:
+    project, [task, *_] = ranking("one,two,three")
+    open_task(page, project, task)
+    best = page.page.locator(".htx-ranker-item p:first-child").last.inner_text()
+    page.page.locator(".htx-ranker-item").last.focus()
+    for key, said in (("Space", "lifted"), ("ArrowUp", "position 2"), ("ArrowUp", "position 1"), ("Space", "dropped")):
+        page.page.keyboard.press(key)
+        expect(page.page.locator("[id^=rbd-announcement]")).to_contain_text(said)
+    expect(page.page.locator(".htx-ranker-item p:first-child").first).to_have_text(best)
+    submit(page)
+    file = tmp_path / "pairs.jsonl"
+    run("export", "--project", str(project), "--from", "ranker", "--format", "dpo-trl", "-o", str(file))
+    [pair] = check("dpo-trl", file)
+    assert pair["chosen"][0]["content"] == best
