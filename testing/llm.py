@@ -146,6 +146,10 @@ class FakeLLM(Loopback):
         super().close()
         self._server.cut_connections()
 
+    def other(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """What a request for anything else is answered with."""
+        return error(404, f"no such path: {path}")
+
     def _arrived(self, call: Call) -> Answer:
         """The answer whose turn it is; the call is recorded."""
         with self._changed:
@@ -209,18 +213,18 @@ def _handler_of(llm: FakeLLM) -> type[BaseHTTPRequestHandler]:
                 llm._pause(llm.models)
                 self._send(llm.models)
             else:
-                self._send(error(404, f"no such path: {self.path}"))
+                self._send(llm.other("GET", self.path, dict(self.headers), b""))
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if not self.path.split("?")[0].endswith("/chat/completions"):
-                self._send(error(404, f"no such path: {self.path}"))
+                self._send(llm.other("POST", self.path, dict(self.headers), body))
                 return
             headers = {name.lower(): value for name, value in self.headers.items()}
             call = Call(self.path, headers, json.loads(body), time.monotonic())
             answer = llm._arrived(call)
             try:
-                reply = _reply(answer, call, ignores_n=llm.ignores_n)
+                reply = full_reply(answer, call, ignores_n=llm.ignores_n)
                 llm._pause(reply)
                 self._send(reply)
             finally:
@@ -249,7 +253,7 @@ def _handler_of(llm: FakeLLM) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _reply(answer: Answer, call: Call, *, ignores_n: bool) -> Reply:
+def full_reply(answer: Answer, call: Call, *, ignores_n: bool) -> Reply:
     """The answer in full, with its body made."""
     wanted = 1 if ignores_n else int(call.json.get("n") or 1)
     fixed = answer(call) if callable(answer) else answer

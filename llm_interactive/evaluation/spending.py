@@ -34,10 +34,12 @@ def spending(calls: Iterable[Call], prices: Prices) -> dict[str, Spent]:
 def _spent(calls: list[Call], prices: Prices) -> Spent:
     cost = total(_cost([call for call in calls if call.model == model], prices) for model in {c.model for c in calls})
     tasks = len({call.task for call in calls})
-    p50, p95 = np.percentile([call.seconds for call in calls], [50, 95])
-    return Spent(None if cost is None else 1000 * cost / tasks, float(p50), float(p95))
+    per_thousand = None if cost is None else 1000 * cost / tasks
+    seconds = [call.seconds for call in calls if not call.batched]
+    return Spent(per_thousand, *map(float, np.percentile(seconds, [50, 95]))) if seconds else Spent(per_thousand)
 
 
 def _cost(calls: list[Call], prices: Prices) -> float | None:
     tokens = {name: sum(getattr(call, name) for call in calls) for name in _TOKENS}
-    return prices.cost(calls[0].model, tokens, len(calls))
+    batched = {f"batched_{name}": sum(getattr(call, name) for call in calls if call.batched) for name in _TOKENS}
+    return prices.cost(calls[0].model, tokens | batched, len(calls))

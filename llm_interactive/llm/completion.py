@@ -34,6 +34,9 @@ _REASONING = (
 TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
 """The counts of tokens by name, in a completion as everywhere else."""
 
+BATCHED_TOKENS = ("batched_prompt_tokens", "batched_cached_tokens", "batched_completion_tokens")
+"""Those among them that went through the provider's Batch API and cost half."""
+
 
 @dataclass(frozen=True)
 class Choice:

@@ -95,8 +95,8 @@ class _TimedStream(httpcore2.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
-def timed_client(max_keepalive: int) -> httpx2.Client:
-    """A client for threads that follows no redirects, ends as `ending_at` says and reads no endless answer."""
+def timed_client(max_keepalive: int, max_answer: int = _MAX_ANSWER) -> httpx2.Client:
+    """A client for threads that follows no redirects, ends as `ending_at` says and reads `max_answer` bytes at most."""
     client = httpx2.Client(
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=max_keepalive),
         # A redirect would carry the key to an address that the operator did not name.
@@ -105,5 +105,5 @@ def timed_client(max_keepalive: int) -> httpx2.Client:
     # httpx has no public way to a network backend, and a transport of one's own leaves out the environment's proxies.
     for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx2.HTTPTransport):
-            transport._pool._network_backend = TimedBackend(max_answer=_MAX_ANSWER)
+            transport._pool._network_backend = TimedBackend(max_answer=max_answer)
     return client

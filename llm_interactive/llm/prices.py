@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from llm_interactive.llm.completion import BATCHED_TOKENS
 from llm_interactive.settings import Settings
+
+BATCH_API_SHARE = 0.5
+"""Of the ordinary price, what OpenAI and Azure take for calls through their Batch API, cached tokens included."""
 
 _MILLION = 1_000_000
 
@@ -21,9 +25,16 @@ class Prices:
     def cost(self, model: str, tokens: Mapping[str, int], calls: int = 1) -> float | None:
         """US dollars for the `tokens` that `calls` calls took together; None if the price or the tokens are not known.
 
-        `tokens` has `prompt_tokens`, `cached_tokens` (among the former) and `completion_tokens`. Where a price
-        depends on a request's length, all calls count as equally long.
+        `tokens` has `prompt_tokens`, `cached_tokens` (among the former) and `completion_tokens`, and may have the
+        `BATCHED_TOKENS` among them. Where a price depends on a request's length, all calls count as equally long.
         """
+        cost = self._full(model, tokens, calls)
+        batched = {name.removeprefix("batched_"): tokens.get(name, 0) for name in BATCHED_TOKENS}
+        if cost is None or not batched["prompt_tokens"]:
+            return cost
+        return cost - (1 - BATCH_API_SHARE) * (self._full(model, batched, calls) or 0.0)
+
+    def _full(self, model: str, tokens: Mapping[str, int], calls: int) -> float | None:
         if not tokens["prompt_tokens"]:
             return None if calls else 0.0
         price_input, price_output = self._given

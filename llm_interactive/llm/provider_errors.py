@@ -189,7 +189,7 @@ def _without_text(completion: Completion, provider: Provider) -> str:
     if choice is None:
         return f"{provider.name} answered without any reply."
     if choice.refusal:
-        return f"The model refused: {_short(choice.refusal)}"
+        return f"The model refused: {short(choice.refusal)}"
     if choice.finish_reason == "content_filter":
         return f"{provider.name}'s content filter withheld the reply."
     if choice.finish_reason == "length":
@@ -290,10 +290,11 @@ def _rejected(answer: _Answer, provider: Provider) -> str:
         )
     if 300 <= status < 400:
         return f"{provider.name} answered with a redirect ({status}). Check {provider.address}."
-    detail = f": {_short(answer.message)}" if answer.message else "."
+    detail = f": {short(answer.message)}" if answer.message else "."
     return f"{provider.name} refused the request ({status}){detail}"
 
 
-def _short(message: str) -> str:
+def short(message: str) -> str:
+    """A provider's words in one line without what looks like a key."""
     line = " ".join(_KEY_LIKE.sub("…", message).split())
     return line if len(line) <= _MAX_DETAIL else line[: _MAX_DETAIL - 1] + "…"

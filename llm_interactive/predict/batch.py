@@ -19,7 +19,6 @@ from llm_interactive.errors import (
     BackendError,
     CancelledError,
     DeadlineError,
-    NoImagesError,
     NoPromptYet,
     PromptError,
     RejectedError,
@@ -30,8 +29,9 @@ from llm_interactive.llm.turns import Queue
 from llm_interactive.predict.budget import Budget
 from llm_interactive.predict.late_predictions import store_late
 from llm_interactive.predict.predictions import prediction
-from llm_interactive.predict.prepare import PreparedTask, Task, id_of, prepare
+from llm_interactive.predict.prepare import PreparedTask, Task, id_of
 from llm_interactive.predict.project import Project
+from llm_interactive.predict.trial import try_an_image
 from llm_interactive.prompts.current import written_in
 from llm_interactive.services import Services
 from llm_interactive.store.runs import Run
@@ -44,7 +44,6 @@ BACKGROUND_SECONDS = 3600.0
 CANCELLED = "The batch was cancelled on the ML backend's page. Retrieve predictions again for the rest."
 """What is said of the tasks of a batch that were not asked about any more."""
 
-_TRIALS = 5
 _GROUP = 200
 
 Outcome = Reply | BackendError
@@ -153,9 +152,8 @@ class BatchRun:
 
     def _ask_all(self) -> None:
         images = self._services.images
-        if any(form.shows_images for form in self._project.forms):
-            if not images.knows(self._project.options.model):
-                self._try_an_image()
+        if self._project.shows_images:
+            try_an_image(self._services, self._project, self._tasks, self._deadline)
             # In any order: of a batch that is not ready by its deadline, the next retrieval comes to other tasks.
             numbers = random.sample(range(len(self._tasks)), len(self._tasks))
             images.in_background(partial(self._ask, [number]) for number in numbers)
@@ -163,36 +161,6 @@ class BatchRun:
         # Group by group, so that the model works while the rest is made ready.
         for start in range(0, len(self._tasks), _GROUP):
             self._ask(range(start, min(start + _GROUP, len(self._tasks))))
-
-    def _try_an_image(self) -> None:
-        """Find out by one task whether the model takes images, so that not all are sent to be refused.
-
-        Its reply waits in the store for the batch.
-        """
-        images, model = self._services.images, self._project.options.model
-        for task in self._tasks[:_TRIALS]:
-            try:
-                prepared = next(iter(self._prepare(task).values()))
-                self._services.replies.ask_for_one(prepared, self._deadline, self._origin)
-            except NoImagesError:
-                images.learn(model, sees=False)
-            except BackendError:
-                continue  # another task may do; the batch will tell what is wrong with this one
-            else:
-                if prepared.request.has_images:
-                    images.learn(model, sees=True)
-            return
-
-    def _prepare(self, task: Task) -> dict[str, PreparedTask]:
-        """What each of the project's prompts asks about a task, by the prompt field's name."""
-        project = self._project
-        prompts = project.batch_prompts(task)
-        ask = partial(prepare, options=project.options, images=self._services.images, deadline=self._deadline)
-        return {
-            form.name: ask(task, prompts[form.name], form, project=project.id)
-            for form in project.forms
-            if form.name in prompts
-        }
 
     def _ask(self, numbers: Iterable[int]) -> None:
         """Ask about the tasks of these numbers; those that cannot be asked about are settled."""
@@ -211,7 +179,7 @@ class BatchRun:
 
     def _prepared_or_settled(self, number: int) -> dict[str, PreparedTask]:
         try:
-            prepared = self._prepare(self._tasks[number])
+            prepared = self._project.prepare(self._tasks[number], self._services.images, self._deadline)
         except BackendError as error:
             failure = error
         except Exception:

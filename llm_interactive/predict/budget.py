@@ -55,17 +55,33 @@ class Budget:
             self._spent += cost
             self._dearest = max(self._dearest, cost)
 
+    def reserve(self, reply: Reply, share: float) -> None:
+        """Count a reply that is still to come as paid, at a `share` of its price.
+
+        Raises:
+            BudgetError: it would pass the limit.
+        """
+        cost = share * self._price(reply)
+        with self._lock:
+            if self._spent + cost > self._most:
+                raise self._reached()
+            self._spent += cost
+
+    def _reached(self) -> BudgetError:
+        return BudgetError(f"The limit of ${self._most:g} is reached. Raise it to go on; nothing is paid twice.")
+
     def _set_aside(self, request: ChatRequest) -> float:
         with self._lock:
-            estimate = self._dearest or self._price(_largest(request))
+            estimate = self._dearest or self._price(largest(request))
             if self._spent + estimate > self._most:
-                raise BudgetError(f"The limit of ${self._most:g} is reached. Raise it to go on; nothing is paid twice.")
+                raise self._reached()
             if self._spent + sum(self._under_way) + estimate > self._most:
                 raise LeasedError("The rest of the money is set aside for calls under way.")
             self._under_way.append(estimate)
             return estimate
 
 
-def _largest(request: ChatRequest) -> Reply:
+def largest(request: ChatRequest) -> Reply:
+    """An upper estimate of what a request takes, in tokens."""
     asked = len(json.dumps([request.messages, request.schema], ensure_ascii=False).encode()) // _BYTES_PER_TOKEN
     return Reply((), asked, (request.max_tokens or _LONG_REPLY) * request.num_responses)

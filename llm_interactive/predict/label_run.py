@@ -9,13 +9,13 @@ from typing import Any
 
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.label_studio.records import NewPrediction, Task
-from llm_interactive.llm.completion import TOKENS
+from llm_interactive.llm.completion import BATCHED_TOKENS, TOKENS
 from llm_interactive.predict.budget import Budget
 from llm_interactive.predict.bulk import BulkRun, Entries
 from llm_interactive.predict.project import Project
 from llm_interactive.services import Services
 
-_SPENT = ("calls_ok", "calls_failed", *TOKENS)
+_SPENT = ("calls_ok", "calls_failed", *TOKENS, *BATCHED_TOKENS)
 _DROPPED = "Label Studio did not take the prediction."
 
 
@@ -47,6 +47,7 @@ class LabelRun:
         self._version = project.version
         self._names = [output.control.name for form in project.forms for output in form.outputs]
         self._run = BulkRun(services, project, budget)
+        self._before = self._spent()
         self.summary = Summary(self._version, filled=Counter(dict.fromkeys(self._names, 0)))
 
     def label(self, tasks: Iterable[Task]) -> Iterator[int]:
@@ -55,11 +56,10 @@ class LabelRun:
         At the end a task's older predictions by the same version are removed, if the new one is in; those of other
         versions stay, for comparing.
         """
-        before = self._spent()
         stored: set[int] = set()
         for entries in self._run.entries(map(as_sent, tasks)):
             stored |= self._push(entries)
-            self.summary.cost = self._cost_since(before)
+            self.summary.cost = self._cost()
             yield len(entries)
         self.summary.replaced = self._studio.delete_older(self._number, stored, [self._version])
 
@@ -86,9 +86,9 @@ class LabelRun:
         rows = self._services.store.usage.totals(self._project.id)
         return Counter({name: row[name] for row in rows if row["version"] == self._version for name in _SPENT})
 
-    def _cost_since(self, before: Counter[str]) -> float | None:
+    def _cost(self) -> float | None:
         spent = self._spent()
-        spent.subtract(before)
+        spent.subtract(self._before)
         calls = spent["calls_ok"] + spent["calls_failed"]
         return self._services.prices.cost(self._project.options.model, spent, calls) if calls else 0.0
 

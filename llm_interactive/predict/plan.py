@@ -9,7 +9,8 @@ from typing import Any
 
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import BackendError
-from llm_interactive.predict.prepare import PreparedTask, Task, prepare
+from llm_interactive.llm.completion import BATCHED_TOKENS
+from llm_interactive.predict.prepare import PreparedTask, Task
 from llm_interactive.predict.project import Project
 from llm_interactive.services import Services
 
@@ -24,7 +25,8 @@ _SHORT_REPLY = 100
 class Plan:
     """About what is ahead: all but `tasks` are estimates. `cost` (US dollars) and `seconds` are None where unknown.
 
-    `paid` tasks have replies already; `failing` cannot be asked about, of which `failure` is the most frequent cause.
+    `paid` tasks have replies already, or will by a batch; `failing` ones cannot be asked about, mostly for `failure`.
+    `batched`: by the provider's Batch API.
     """
 
     tasks: int
@@ -35,25 +37,21 @@ class Plan:
     completion_tokens: int
     cost: float | None
     seconds: float | None
+    batched: bool = False
 
 
-def plan(services: Services, project: Project, sample: Sequence[Task], tasks: int) -> Plan:
+def plan(services: Services, project: Project, sample: Sequence[Task], tasks: int, *, batched: bool = False) -> Plan:
     """The plan for `tasks` tasks like those of `sample`."""
     deadline = Deadline.after(_PATIENCE)
     prepared: list[PreparedTask] = []
     failures: list[str] = []
     for task in sample:
         try:
-            prompts = project.batch_prompts(task)
-            prepared += [
-                prepare(task, prompts[form.name], form, project.options, services.images, deadline)
-                for form in project.forms
-                if form.name in prompts
-            ]
+            prepared += project.prepare(task, services.images, deadline).values()
         except BackendError as error:
             failures.append(error.message)
     keys = [services.replies.key(one) for one in prepared]
-    paid = services.store.replies(keys)
+    paid = {*services.store.replies(keys), *services.store.batches.waiting(keys)}
     share = tasks / max(1, len(sample))
     calls = round(sum(key not in paid for key in keys) * share)
     before = services.store.usage.calls(project.id, [project.version])
@@ -61,7 +59,9 @@ def plan(services: Services, project: Project, sample: Sequence[Task], tasks: in
     prompt_tokens = round(asked * share)
     completion_tokens = round(calls * (_mean([call.completion_tokens for call in before]) or _SHORT_REPLY))
     tokens = {"prompt_tokens": prompt_tokens, "cached_tokens": 0, "completion_tokens": completion_tokens}
-    seconds = _mean([call.seconds for call in before])
+    if batched:
+        tokens |= {name: tokens[name.removeprefix("batched_")] for name in BATCHED_TOKENS}
+    seconds = _mean([call.seconds for call in before if not call.batched])
     return Plan(
         tasks=tasks,
         paid=round(len(paid) * share / len(project.forms)),
@@ -70,7 +70,8 @@ def plan(services: Services, project: Project, sample: Sequence[Task], tasks: in
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
         cost=services.prices.cost(project.options.model, tokens, calls) if calls else 0.0,
-        seconds=None if seconds is None else seconds * calls / services.settings.max_concurrency,
+        seconds=None if batched or seconds is None else seconds * calls / services.settings.max_concurrency,
+        batched=batched,
     )
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from llm_interactive.deadline import Deadline
 from llm_interactive.errors import LabelingConfigError, NoPromptYet
 from llm_interactive.labeling.config import PromptSpec, parse_labeling_config
+from llm_interactive.media.image_input import ImageInput
 from llm_interactive.outputs.form import Form
 from llm_interactive.predict.predictions import WITHOUT_REGIONS
-from llm_interactive.predict.prepare import Task
+from llm_interactive.predict.prepare import PreparedTask, Task, prepare
 from llm_interactive.predict.versions import model_version
 from llm_interactive.prompts.current import prompt_of_task
 from llm_interactive.settings import ChatOptions, ProjectParams, Settings
@@ -37,6 +39,11 @@ class Project:
         """
         forms = forms_of(config, settings.prompt_prefix, settings.response_prefix)
         return cls(id, forms, settings.chat_options(ProjectParams.model_validate(stored.params)), stored)
+
+    @property
+    def shows_images(self) -> bool:
+        """Whether tasks may have images."""
+        return any(form.shows_images for form in self.forms)
 
     @property
     def version(self) -> str:
@@ -67,6 +74,20 @@ class Project:
         if not prompts:
             raise NoPromptYet
         return prompts
+
+    def prepare(self, task: Task, images: ImageInput, deadline: Deadline) -> dict[str, PreparedTask]:
+        """What each prompt asks about a task of a batch, by the prompt field's name.
+
+        Raises:
+            NoPromptYet: as `batch_prompts`.
+            BackendError: as `prepare.prepare`.
+        """
+        prompts = self.batch_prompts(task)
+        return {
+            form.name: prepare(task, prompts[form.name], form, self.options, images, deadline, project=self.id)
+            for form in self.forms
+            if form.name in prompts
+        }
 
     def own_prompt(self, task: Task, form: Form) -> str | None:
         """The prompt for an annotator who opens a task: the task's own first."""

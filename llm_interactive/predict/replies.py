@@ -26,6 +26,10 @@ from llm_interactive.store.usage import Call, Origin
 log = logging.getLogger(__name__)
 
 _GRACE = 1.0
+_BATCHED = (
+    "It is in a batch at half the price already: `llm-interactive label --project N --resume` brings the reply, and "
+    "`--cancel` takes it back."
+)
 
 
 @dataclass(frozen=True)
@@ -90,13 +94,15 @@ class Replies:
         origin: Origin,
         budget: Budget | None = None,
     ) -> dict[str, Asked]:
-        """The replies to tasks of a batch, by their keys."""
-        paid = self._store.replies(prepared)
+        """The replies to tasks of a batch, by their keys; those that the provider's Batch API has are not asked for."""
+        asked = {key: Asked(settled(reply), paid=True) for key, reply in self._store.replies(prepared).items()}
+        waiting = self._store.batches.waiting([key for key in prepared if key not in asked])
+        asked |= {key: Asked(failed(DeadlineError(_BATCHED)), paid=False) for key in waiting}
         buy = partial(self._buy_once, origin, budget)
-        calls = {key: partial(buy, key, asked) for key, asked in prepared.items() if key not in paid}
+        calls = {key: partial(buy, key, one) for key, one in prepared.items() if key not in asked}
         futures = self._dispatcher.submit(calls.items(), queue, deadline=deadline)
-        asked = {key: Asked(future, paid=False) for key, future in zip(calls, futures, strict=True)}
-        return {key: Asked(_settled(paid[key]), paid=True) if key in paid else asked[key] for key in prepared}
+        asked |= {key: Asked(future, paid=False) for key, future in zip(calls, futures, strict=True)}
+        return {key: asked[key] for key in prepared}
 
     def key(self, prepared: PreparedTask) -> str:
         """What the reply is kept under."""
@@ -201,7 +207,15 @@ class _Bill:
         self.calls.append(Call(origin.project, origin.version, self.task, request.model, outcome, seconds, **tokens))
 
 
-def _settled(reply: Reply) -> Future[Reply]:
+def failed(error: BackendError) -> Future[Reply]:
+    """A reply that is not to come."""
+    future: Future[Reply] = Future()
+    future.set_exception(error)
+    return future
+
+
+def settled(reply: Reply) -> Future[Reply]:
+    """A reply that is there."""
     future: Future[Reply] = Future()
     future.set_result(reply)
     return future

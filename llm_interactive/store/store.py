@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from llm_interactive.llm.client import Reply
+from llm_interactive.store.batches import Batch, Batches, Request
 from llm_interactive.store.database import Database, Rows
 from llm_interactive.store.evaluations import Evaluations
 from llm_interactive.store.projects import Projects
@@ -21,6 +22,8 @@ from llm_interactive.store.tables import (
     LEASE_SECONDS,
     MIGRATIONS,
     answered,
+    batch_requests,
+    batches,
     calls,
     cancelled,
     error_texts,
@@ -35,12 +38,13 @@ from llm_interactive.store.tables import (
     runs,
     versions,
 )
-from llm_interactive.store.usage import Call, Usage
+from llm_interactive.store.usage import Call, Origin, Usage
 
 _READ_CHUNK = 500
 _ANSWERED_DAYS = 30
 _MOST_RUNS = 20_000
 _MOST_EVALUATIONS = 1000
+_MOST_BATCHES = 10_000
 _MOST_UNWRITTEN = 20_000
 _PROMPTS_SHOWN = 20
 _MOST_ROWS = 1_000_000
@@ -100,6 +104,10 @@ class StoredProject:
         return (self.prompts[field] if field in self.prompts else self.prompts.get("")) or None
 
 
+def _row_of(key: str, reply: Reply) -> dict[str, Any]:
+    return {"key": key, "reply": {**asdict(reply), "texts": list(reply.texts)}, "created_at": time.time()}
+
+
 def fingerprint(text: str) -> str:
     """Hash (16 hex digits) by which a text is known again without keeping it; white space makes no difference."""
     return hashlib.sha256(" ".join(text.split()).encode("utf-8", "replace")).hexdigest()[:16]
@@ -127,6 +135,7 @@ class Store:
         self.projects = Projects(self.database)
         self.evaluations = Evaluations(self.database)
         self.rankings = Rankings(self.database)
+        self.batches = Batches(self.database)
         self.sweeper = Sweeper(self.database, self._stale)
 
     @property
@@ -185,13 +194,25 @@ class Store:
         if not self._reply_seconds:
             self.database.write(self.usage.rows_of(paid), wait=False)
             return
-        row = {"key": key, "reply": {**asdict(reply), "texts": list(reply.texts)}, "created_at": time.time()}
-        committed = self.database.write({replies: [row], **self.usage.rows_of(paid)}, wait=wait)
+        committed = self.database.write({replies: [_row_of(key, reply)], **self.usage.rows_of(paid)}, wait=wait)
         if committed and not self.failure:
             self._unwritten = {}
         elif len(self._unwritten) < _MOST_UNWRITTEN:
             # It is paid for, and the database will have it only when it is back.
             self._unwritten[key] = reply
+
+    def save_batch(
+        self,
+        batch: Batch,
+        found: Mapping[str, Reply],
+        paid: Sequence[Call],
+        failed: Sequence[Request],
+    ) -> bool:
+        """Keep what was read of a batch together with how far it was read; False if the database does not answer."""
+        unpaid = len(failed) - sum(call.outcome == "unusable" for call in paid)
+        usage = self.usage.rows_of(paid, [Origin(batch.project, batch.version)] * unpaid)
+        rows = [_row_of(key, reply) for key, reply in found.items()]
+        return self.database.write({replies: rows, **usage, **self.batches.rows_of(batch, failed)})
 
     def answered(self, project: str, tasks: Iterable[str]) -> dict[str, Answered]:
         """The last answer to each of `tasks` that has one."""
@@ -265,10 +286,12 @@ class Store:
         yield Stale(cancelled.c.created_at, cancelled.c.created_at < now - 86400)
         yield beyond_each(prompts.c.id, _PROMPTS_SHOWN, prompts.c.project, prompts.c.field)
         yield beyond_each(versions.c.created_at, _VERSIONS_SHOWN, versions.c.project)
-        for column in (replies.c.created_at, answered.c.created_at, calls.c.id, ranked.c.created_at):
-            yield beyond(column, _MOST_ROWS)
+        for table in (replies, answered, batch_requests, ranked):
+            yield beyond(table.c.created_at, _MOST_ROWS)
+        yield beyond(calls.c.id, _MOST_ROWS)
         yield beyond(runs.c.started_at, _MOST_RUNS)
         yield beyond(evaluations.c.made_at, _MOST_EVALUATIONS)
+        yield beyond(batches.c.created_at, _MOST_BATCHES)
         ages = (prompts.c.id, pins.c.created_at, versions.c.created_at, projects.c.saved_at, facts.c.told_at)
         for column in (*ages, error_texts.c.created_at):
             yield beyond(column, _MOST_PROJECTS)

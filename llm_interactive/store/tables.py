@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from llm_interactive.llm.completion import BATCHED_TOKENS
 from llm_interactive.store.database import ADDED_UP, REPLACED_IF
 from llm_interactive.store.schema import Migrations
 
@@ -99,13 +100,16 @@ calls = sa.Table(
     sa.Column("reasoning_tokens", sa.BigInteger, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
+    # Made through the provider's Batch API.
+    sa.Column("batched", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("calls_of_version", "project", "version"),
 )
 
-COUNTS = (
+_COUNTS = (
     *("batch_done", "batch_failed", "batch_late", "interactive_done", "interactive_failed", "from_store"),
     *("calls_ok", "calls_failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens"),
 )
+COUNTS = (*_COUNTS, *BATCHED_TOKENS)
 """What `totals` counts, besides the seconds that calls took."""
 
 totals = sa.Table(
@@ -113,7 +117,8 @@ totals = sa.Table(
     metadata,
     sa.Column("project", sa.Text, primary_key=True),
     sa.Column("version", sa.Text, primary_key=True),
-    *(sa.Column(name, sa.BigInteger, nullable=False) for name in COUNTS),
+    *(sa.Column(name, sa.BigInteger, nullable=False) for name in _COUNTS),
+    *(sa.Column(name, sa.BigInteger, nullable=False, server_default="0") for name in BATCHED_TOKENS),
     sa.Column("seconds", sa.Float, nullable=False),
     info={ADDED_UP: True},
 )
@@ -174,6 +179,31 @@ error_texts = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False),
 )
 
+# What is, or was, at the provider's Batch API; see batches.Batch.
+batches = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("key", sa.String(32), primary_key=True),
+    sa.Column("project", sa.Text, nullable=False, index=True),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("version", "model", "endpoint", "error")),
+    *(sa.Column(name, sa.JSON, nullable=False) for name in ("prompts", "tasks")),
+    sa.Column("state", sa.String(16), nullable=False),
+    *(sa.Column(name, sa.Text) for name in ("file", "id")),
+    *(sa.Column(name, sa.Integer, nullable=False) for name in ("requests", "lines_read")),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+)
+
+# The newest request of each reply's key that was in a batch; see batches.Request.
+batch_requests = sa.Table(
+    "batch_requests",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("batch", sa.String(32), nullable=False, index=True),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("task", "error")),
+    sa.Column("refused", sa.Boolean, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+)
+
 # The newest evaluation of each project; see evaluations.Evaluation.
 evaluations = sa.Table(
     "evaluations",
@@ -207,5 +237,7 @@ MIGRATIONS: Migrations = (
     (projects.c.saved_at, facts.c.told_at),
     # 6: the newest evaluation of each project, and whose replies people rank.
     (evaluations, ranked),
+    # 7: the Batch API.
+    (batches, batch_requests, calls.c.batched, *(totals.c[name] for name in BATCHED_TOKENS)),
 )
 """What version 1, 2, … of the schema added; only ever appended to."""

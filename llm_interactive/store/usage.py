@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from llm_interactive.llm.completion import TOKENS
+from llm_interactive.llm.completion import BATCHED_TOKENS, TOKENS
 from llm_interactive.store.database import Database
 from llm_interactive.store.tables import COUNTS, calls, totals
 from llm_interactive.store.writer import Changes
@@ -34,7 +34,8 @@ class Origin:
 class Call:
     """A paid call about a task: `outcome` is `ok`, `cut` (at the limit of tokens) or `unusable`.
 
-    Cached tokens are among the prompt's, those of reasoning among the completion's.
+    Cached tokens are among the prompt's, those of reasoning among the completion's. `batched`: made through the
+    provider's Batch API, at half the price and in no `seconds` that mean anything.
     """
 
     project: str
@@ -48,6 +49,7 @@ class Call:
     completion_tokens: int = 0
     reasoning_tokens: int = 0
     created_at: float = 0.0
+    batched: bool = False
 
 
 class Usage:
@@ -72,12 +74,12 @@ class Usage:
         self._database.write(self.rows_of(paid))
 
     @staticmethod
-    def rows_of(paid: Sequence[Call]) -> Changes:
-        """The rows that keep calls, to be written with what they brought about."""
+    def rows_of(paid: Sequence[Call], failed: Sequence[Origin] = ()) -> Changes:
+        """The rows that keep calls, to be written with what they brought about; `failed` ones cost nothing."""
         now = time.time()
         return {
             calls: [{**vars(call), "created_at": now} for call in paid],
-            totals: [_of_call(call) for call in paid],
+            totals: [*map(_of_call, paid), *(_added(origin, calls_failed=1) for origin in failed)],
         }
 
     def totals(self, project: str | None = None) -> list[dict[str, Any]]:
@@ -103,4 +105,6 @@ def _added(origin: Origin, **counts: float) -> dict[str, Any]:
 def _of_call(call: Call) -> dict[str, Any]:
     outcome = "calls_failed" if call.outcome == "unusable" else "calls_ok"
     tokens = {name: getattr(call, name) for name in TOKENS}
+    if call.batched:
+        tokens |= {name: tokens[name.removeprefix("batched_")] for name in BATCHED_TOKENS}
     return _added(Origin(call.project, call.version), **{outcome: 1}, **tokens, seconds=call.seconds)

@@ -1,0 +1,32 @@
+"""Whether a model takes images is learned from one task, so that not all of a batch are sent to be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llm_interactive.deadline import Deadline
+from llm_interactive.errors import BackendError, NoImagesError
+from llm_interactive.predict.prepare import Task
+from llm_interactive.predict.project import Project
+from llm_interactive.services import Services
+
+_TRIALS = 5
+
+
+def try_an_image(services: Services, project: Project, tasks: Sequence[Task], deadline: Deadline) -> None:
+    """Ask about one of `tasks`, unless it is known how the model takes images; the reply waits in the store."""
+    images, model = services.images, project.options.model
+    if images.knows(model):
+        return
+    for task in tasks[:_TRIALS]:
+        try:
+            prepared = next(iter(project.prepare(task, images, deadline).values()))
+            services.replies.ask_for_one(prepared, deadline, project.origin(project.version))
+        except NoImagesError:
+            images.learn(model, sees=False)
+        except BackendError:
+            continue  # another task may do; the batch will tell what is wrong with this one
+        else:
+            if prepared.request.has_images:
+                images.learn(model, sees=True)
+        return
