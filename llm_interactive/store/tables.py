@@ -184,13 +184,13 @@ batches = sa.Table(
     "batches",
     metadata,
     sa.Column("key", sa.String(32), primary_key=True),
-    sa.Column("project", sa.Text, nullable=False, index=True),
+    sa.Column("project", sa.Text, nullable=False),
     *(sa.Column(name, sa.Text, nullable=False) for name in ("version", "model", "endpoint", "error")),
     *(sa.Column(name, sa.JSON, nullable=False) for name in ("prompts", "tasks")),
     sa.Column("state", sa.String(16), nullable=False),
     *(sa.Column(name, sa.Text) for name in ("file", "id")),
     *(sa.Column(name, sa.Integer, nullable=False) for name in ("requests", "lines_read")),
-    sa.Column("created_at", sa.Float, nullable=False, index=True),
+    sa.Column("created_at", sa.Float, nullable=False),
 )
 
 # The newest request of each reply's key that was in a batch; see batches.Request.
@@ -198,7 +198,7 @@ batch_requests = sa.Table(
     "batch_requests",
     metadata,
     sa.Column("key", sa.String(64), primary_key=True),
-    sa.Column("batch", sa.String(32), nullable=False, index=True),
+    sa.Column("batch", sa.String(32), nullable=False),
     *(sa.Column(name, sa.Text, nullable=False) for name in ("task", "error")),
     sa.Column("refused", sa.Boolean, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False, index=True),

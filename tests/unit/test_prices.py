@@ -61,6 +61,15 @@ def test_calls_whose_provider_tells_no_tokens_are_not_free_but_no_calls_are() ->
     assert prices().cost("gpt-4o-mini", tokens(0, 0), 0) == 0
 
 
+@pytest.mark.parametrize("settings", [{}, {"price_input": 0.15, "price_output": 0.6}])
+def test_tokens_of_the_batch_api_cost_half(settings: dict[str, float]) -> None:
+    model = "unheard-of" if settings else "gpt-4o-mini"
+    whole = prices(**settings).cost(model, tokens(1000, 100), 10)
+    batched = {"batched_prompt_tokens": 500, "batched_completion_tokens": 50}
+    assert whole is not None
+    assert prices(**settings).cost(model, tokens(1000, 100) | batched, 10) == pytest.approx(0.75 * whole)
+
+
 def test_a_sum_with_an_unknown_part_is_unknown() -> None:
     assert total([0.1, None]) is None
     assert total([0.1, 0.2]) == pytest.approx(0.3)

@@ -18,7 +18,8 @@ ORIGIN = Origin("4.1", "some/model/12345678")
 
 
 def call(task: str = "10", outcome: str = "ok", **tokens: int) -> Call:
-    return Call(ORIGIN.project, ORIGIN.version, task, ORIGIN.model, outcome, 0.5, **{"prompt_tokens": 7, **tokens})
+    took: dict[str, Any] = {"prompt_tokens": 7, **tokens}
+    return Call(ORIGIN.project, ORIGIN.version, task, ORIGIN.model, outcome, 0.5, **took)
 
 
 @pytest.fixture
