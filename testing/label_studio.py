@@ -67,7 +67,7 @@ class FakeLabelStudio(Loopback):
         included = query.get("selectedItems", {}).get("included")
         found = [task for task in self.tasks if included is None or task["id"] in included]
         page, size = int(request.args.get("page", 1)), int(request.args.get("page_size", 100))
-        shown = [{**task, "predictions": [], "annotations": []} for task in found[(page - 1) * size : page * size]]
+        shown = [{"annotations": [], **task, "predictions": []} for task in found[(page - 1) * size : page * size]]
         return jsonify({"tasks": shown, "total": len(found), "total_annotations": 0, "total_predictions": 0})
 
     def _create(self) -> tuple[Response, int]:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from llm_interactive.cli.label import money, opened_services, plan_text, prompt_in_file, with_progress
+from llm_interactive.cli.rank_report import report
 from llm_interactive.errors import BackendError, PromptError
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.label_studio.records import Project as StudioProject
@@ -32,11 +33,6 @@ rank = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-
-@rank.callback()
-def _group() -> None:
-    """A single command would be run without its name."""
 
 
 @rank.command()
@@ -120,3 +116,6 @@ def _show_plan(services: Services, found: StudioProject, makers: list[Project], 
     for one, ahead in zip(makers, plans, strict=True):
         _console.print(plan_text(found, one, ahead), highlight=False)
     _console.print(f"All together: {money(total(ahead.cost for ahead in plans))}", highlight=False)
+
+
+rank.command()(report)

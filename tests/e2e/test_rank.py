@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,10 @@ def test_the_reply_that_is_clicked_is_the_better_one(
     ] * 2
     assert pairs[0]["prompt"][0]["content"].startswith("What is 0 + 1?")
     assert found["left_out"] == {"no reply is preferred to another": 1}
+    report = CliRunner().invoke(app, ["rank", "report", "--project", str(project)])
+    sentence, duel = report.stdout.splitlines()
+    assert sentence.startswith("no difference that 3 tasks could show")
+    assert re.fullmatch("  two/[^ ]+ against one/[^ ]+: 2 won, 1 tied, 0 lost", duel)
 
 
 def test_the_reply_that_is_dragged_to_the_top_is_the_best(

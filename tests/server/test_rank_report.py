@@ -1,0 +1,94 @@
+"""`llm-interactive rank report`, against a Label Studio on loopback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from llm_interactive.cli.app import app
+from llm_interactive.ranking.form import labeling_config
+from llm_interactive.settings import Settings
+from llm_interactive.store.rankings import Ranked
+from llm_interactive.store.store import Store
+from llm_interactive.store.usage import Call
+from testing.label_studio import FakeLabelStudio
+
+PROJECT, SOURCE = "1.1767225600", "7.1"
+VERSIONS = ("good/1", "fair/1", "poor/1")
+
+
+def annotation(id: int, order: Sequence[str]) -> dict[str, Any]:
+    region = {"from_name": "order", "to_name": "replies", "type": "ranker", "value": {"ranker": {"order": order}}}
+    return {"id": id, "completed_by": 1, "result": [region], "was_cancelled": False}
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLabelStudio]:
+    """Ten tasks that show the replies of three models, each time another one first."""
+    shown = [[VERSIONS[(task + place) % 3] for place in range(3)] for task in range(10)]
+    data = [
+        {"source": task, "messages": [], "replies": [{"id": f"r{place}", "body": version} for place, version in rows]}
+        for task, rows in enumerate((list(enumerate(versions, 1)) for versions in shown), 1)
+    ]
+    with FakeLabelStudio(labeling_config([], as_pair=False), data) as server:
+        monkeypatch.setenv("LABEL_STUDIO_URL", server.url)
+        monkeypatch.setenv("LABEL_STUDIO_API_KEY", "0123456789abcdef0123456789abcdef01234567")
+        monkeypatch.setenv("MODEL_DIR", str(tmp_path))
+        yield server
+
+
+def know(studio: FakeLabelStudio) -> None:
+    """Keep in the database whose replies they are, and what one of them took."""
+    ranked = [
+        Ranked(str(task["data"]["source"]), SOURCE, {one["id"]: [one["body"]] for one in task["data"]["replies"]})
+        for task in studio.tasks
+    ]
+    settings = Settings.from_environment()
+    with closing(Store(settings.sqlalchemy_url, settings.reply_ttl)) as store:
+        assert store.rankings.save(PROJECT, ranked)
+        store.usage.keep([Call(SOURCE, "good/1", "1", "good", "ok", 1.5)])
+
+
+def rank(studio: FakeLabelStudio) -> None:
+    """Annotate every task: good is better than fair, and that than poor."""
+    for task in studio.tasks:
+        ids = {one["body"]: one["id"] for one in task["data"]["replies"]}
+        task["annotations"] = [annotation(task["id"], [ids[version] for version in VERSIONS])]
+
+
+def report(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["rank", "report", "--project", "1", *arguments])
+
+
+def test_the_best_model_is_named_and_the_files_have_the_figures(studio: FakeLabelStudio, tmp_path: Path) -> None:
+    know(studio)
+    rank(studio)
+    said = report("--html", str(tmp_path / "report.html"), "--json", str(tmp_path / "report.json"))
+    assert said.exit_code == 0, said.stderr
+    sentence, *more = said.stdout.splitlines()
+    # Four tasks show them in just this order.
+    assert sentence.startswith("good/1 is the best: it wins 100.0 % [")
+    assert more[0] == "  good/1 against fair/1: 6 won, 0 tied, 0 lost"
+    assert more[-1].startswith("  4 of 10 rankings are just the order shown and do not count")
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert [one["spent"]["p50"] for one in found["contestants"]] == [1.5, None, None]
+    assert sentence in (tmp_path / "report.html").read_text()
+
+
+def test_without_the_database_it_says_what_is_missing(studio: FakeLabelStudio) -> None:
+    said = report()
+    assert said.exit_code == 2
+    assert "does not know whose replies project 1 shows" in said.stderr
+
+
+def test_a_project_in_which_nobody_ranked_yet_has_nothing_to_compare(studio: FakeLabelStudio) -> None:
+    know(studio)
+    said = report()
+    assert said.exit_code == 1
+    assert "Nobody has ranked replies of two models in project 1 yet." in said.stderr
