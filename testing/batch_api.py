@@ -58,7 +58,7 @@ class FakeBatchAPI(FakeLLM):
 
     def other(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         path, _, query = path.partition("?")
-        if self.azure and (not path.startswith("/openai/") or "api-version=" not in query):
+        if self.azure and not (path.startswith("/openai/v1/") or ("/openai/" in path and "api-version=" in query)):
             return error(404, f"not a path of Azure's: {path}?{query}")
         if found := _FILES.search(path):
             return Reply(body=self.files[found["id"]]) if found["id"] else self._upload(headers, body)

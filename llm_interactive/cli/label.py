@@ -118,9 +118,11 @@ def _project(services: Services, found: StudioProject, prompt_files: Sequence[st
     """The project with the prompts of these files in the place of its own."""
     services.settings.require_access()
     project = Project.of(found.key, found.labeling_config, services.settings, services.store.project(found.key))
-    prompts = {**project.stored.prompts, **dict(_prompt(file, project) for file in prompt_files)}
+    given = dict(_prompt(file, project) for file in prompt_files)
+    prompts = {**project.stored.prompts, **given}
+    pinned = {name: prompt for name, prompt in project.stored.pinned.items() if name not in given}
     options = project.options if model is None else replace(project.options, model=model)
-    project = replace(project, options=options, stored=replace(project.stored, prompts=prompts))
+    project = replace(project, options=options, stored=replace(project.stored, prompts=prompts, pinned=pinned))
     if not any(map(project.prompt_of, project.forms)):
         raise PromptError("The project has no prompt yet. Give one by --prompt-file, or use one in Label Studio.")
     return project

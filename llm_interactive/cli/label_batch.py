@@ -53,10 +53,12 @@ class BatchLabeling:
         ids: list[int] = []
         with self._coming_back():
             with_progress("Sending", submission.send(map(as_sent, _noted(tasks, ids))), count)
-            _console.print(f"{submission.requests} requests in {submission.batches} new batches at {self._api.name}")
+            _console.print(
+                f"Sent to {self._api.name}: {submission.requests} requests in {_batches_text(submission.batches)}"
+            )
             if submission.stopped:
                 self._kept.rest = submission.stopped
-            return self._bring(ids)
+            return max(count, self._bring(ids))
 
     def resume(self) -> int:
         """Wait for what was sent, and store the predictions; says of how many tasks."""
@@ -136,7 +138,7 @@ def cancel(services: Services, found: StudioProject) -> None:
                 except UnknownBatch:
                     keep(services, replace(batch, state=DONE))
     typer.echo(
-        f"{ended} batches end at {api.name} within minutes. What they have answered is paid for: --resume brings it."
+        f"Cancelled at {api.name}: {_batches_text(ended)}. What is answered by now is paid for: --resume brings it."
     )
 
 
@@ -175,6 +177,10 @@ def _project_of(now: Project, batch: Batch) -> Project:
             f"DEFAULT_PROMPT) are others now, which make {project.version}. Set them as they were, and come back."
         )
     return project
+
+
+def _batches_text(count: int) -> str:
+    return "1 batch" if count == 1 else f"{count} batches"
 
 
 def _noted(tasks: Iterable[Task], ids: list[int]) -> Iterator[Task]:

@@ -130,9 +130,12 @@ class Submission:
             )[key].future.result()
         except AccountError:
             raise
-        except BackendError as error:
+        except LLMError as error:
             log.info("The first request failed: %s", error.message)
             self._add(key, prepared)
+        except BackendError as error:
+            # Another process is asking for it, or it is still awaited: in a file it would be paid for twice.
+            log.info("The first request is left out: %s", error.message)
 
     def _add(self, key: str, prepared: PreparedTask) -> None:
         if self._budget:

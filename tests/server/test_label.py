@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from llm_interactive.cli.app import app
+from llm_interactive.settings import Settings
+from llm_interactive.store.store import Store
 from testing.label_studio import FakeLabelStudio
 from testing.llm import Call, FakeLLM, Reply
 
@@ -149,6 +151,16 @@ def test_a_limit_of_money_is_not_passed_and_the_next_run_goes_on(llm: FakeLLM, l
     assert "limit of $0.05" in cause
     assert summary(label(studio, "--yes", "--json"))["done"] == 60
     assert len(llm.calls) == 60
+
+
+def test_a_prompt_from_a_file_goes_before_a_pinned_one(
+    llm: FakeLLM, label: Label, statements: Make, environment: dict[str, str]
+) -> None:
+    settings = Settings(MODEL_DIR=environment["MODEL_DIR"])
+    with closing(Store(settings.sqlalchemy_url, 24)) as store:
+        store.pin("1.1767225600", "prompt", "Is it pinned?")
+    summary(label(statements(1), "--yes", "--json"))
+    assert "Sarcastic or Not Sarcastic?" in llm.calls[0].prompt
 
 
 def test_a_sample_is_the_same_in_the_next_run(llm: FakeLLM, label: Label, statements: Make) -> None:

@@ -164,7 +164,7 @@ def test_replies_of_a_batch_are_found_paid_for(llm: FakeBatchAPI, label: Label, 
     summary(label(studio, "--json"))
     again = label(studio, "--json")
     assert summary(again)["cost"] == 0.0
-    assert "0 requests in 0 new batches" in words(again)
+    assert "0 requests in 0 batches" in words(again)
     assert paid(llm) == dict.fromkeys(range(1, 6), 1)
     assert counts(studio) == {1: 5}
 
@@ -178,11 +178,12 @@ def test_the_ordinary_label_finds_them_too(
     assert paid(llm) == dict.fromkeys(range(1, 6), 1)
 
 
-def test_azure_is_asked_in_its_own_way(label: Label, statements: Make) -> None:
+@pytest.mark.parametrize("path", ["", "/openai/v1"])
+def test_azure_is_asked_in_its_own_way(label: Label, statements: Make, path: str) -> None:
     with FakeBatchAPI(answer, azure=True) as llm:
         azure = {
             "OPENAI_PROVIDER": "azure",
-            "AZURE_RESOURCE_ENDPOINT": llm.address,
+            "AZURE_RESOURCE_ENDPOINT": llm.address + path,
             "AZURE_DEPLOYMENT_NAME": "one",
         }
         studio = statements(4)
@@ -251,6 +252,28 @@ def test_a_batch_that_is_refused_as_a_whole_says_why(llm: FakeBatchAPI, label: L
     assert found["done"] == 1
 
 
+def test_lines_that_cannot_be_read_take_no_others_along(
+    llm: FakeBatchAPI, label: Label, statements: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strange = [
+        b"",
+        b"<html>",
+        b"[]",
+        b'{"custom_id": 7}',
+        b'{"custom_id": "unknown", "response": {"status_code": "?"}}',
+    ]
+    store = FakeBatchAPI._store
+
+    def damaged(self: FakeBatchAPI, content: bytes) -> str:
+        lines = content.splitlines()
+        return store(self, b"\n".join([*strange, *lines[1:]]) if b'"status_code"' in content else content)
+
+    monkeypatch.setattr(FakeBatchAPI, "_store", damaged)
+    found = summary(label(statements(5), "--json"), status=1)
+    assert found["done"] == 4
+    assert found["failed"] == {"The LLM server's batch holds no reply to this. Label again.": 1}
+
+
 def test_an_unknown_model_is_told_before_anything_is_sent(llm: FakeBatchAPI, label: Label, statements: Make) -> None:
     llm.answer = error(404, "The model `one` does not exist", code="model_not_found")
     done = label(statements(3))
@@ -282,14 +305,15 @@ def test_a_provider_without_a_batch_api_says_so(
 
 
 def test_no_more_is_sent_than_the_limit_of_money_allows(llm: FakeBatchAPI, label: Label, statements: Make) -> None:
-    studio = statements(40)
+    studio = statements(250)
     found = summary(label(studio, "--json", "--max-cost", "0.3"), status=1)
     [cause] = found["failed"]
     assert "The limit of $0.3 is reached" in cause
-    assert 1 < found["done"] < 40
+    assert 1 < found["done"] < 250
     assert found["cost"] <= 0.3
+    assert found["failed"][cause] < 250 - found["done"]  # the others were not even read
     summary(label(studio, "--json"))
-    assert paid(llm) == dict.fromkeys(range(1, 41), 1)
+    assert paid(llm) == dict.fromkeys(range(1, 251), 1)
 
 
 def interrupted_by(llm: FakeBatchAPI, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,7 +369,7 @@ def test_batches_can_be_taken_back_and_what_they_answered_is_brought(
         interrupted_by(llm, patch)
         label(studio)
     llm.reaches = 4
-    assert "1 batches end at The LLM server" in words(run(studio, "--cancel"))
+    assert "Cancelled at The LLM server: 1 batch." in words(run(studio, "--cancel"))
     found = summary(run(studio, "--resume", "--json"), status=1)
     assert found["done"] == 5
     assert paid(llm) == dict.fromkeys(range(1, 6), 1)
