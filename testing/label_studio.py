@@ -35,7 +35,7 @@ class FakeLabelStudio(Loopback):
         """Projects that were made, each with its `tasks`."""
         self.takes_at_most = 10_000
         """How many tasks of an import are taken."""
-        self._project = {"id": 1, "title": "Project", "label_config": labeling_config, "created_at": _CREATED}
+        self.project = {"id": 1, "title": "Project", "label_config": labeling_config, "created_at": _CREATED}
         self._ids = itertools.count(1)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # which prints every request
         self._server: BaseWSGIServer = make_server("127.0.0.1", 0, self._app(), threaded=True)
@@ -51,12 +51,13 @@ class FakeLabelStudio(Loopback):
 
     def _app(self) -> Flask:
         app = Flask(__name__)
-        app.get("/api/projects/1/", endpoint="project")(lambda: jsonify(self._project))
+        app.get("/api/projects/1/", endpoint="project")(lambda: jsonify(self.project))
         app.get("/api/tasks/")(self._list_tasks)
         app.get("/api/predictions/", endpoint="predictions")(lambda: jsonify(list(self.predictions.values())))
         app.post("/api/predictions/")(self._create)
         app.post("/api/projects/1/import/predictions")(self._import)
         app.delete("/api/predictions/<int:id>/")(self._delete)
+        app.patch("/api/projects/1/")(self._change)
         app.post("/api/projects/")(self._make)
         app.post("/api/projects/<int:id>/import")(self._import_tasks)
         app.delete("/api/projects/<int:id>/")(self._remove)
@@ -81,6 +82,10 @@ class FakeLabelStudio(Loopback):
         id = next(self._ids)
         self.predictions[id] = {"id": id, "project": 1, "created_at": _CREATED, **prediction}
         return self.predictions[id]
+
+    def _change(self) -> Response:
+        self.project |= request.get_json()
+        return jsonify(self.project)
 
     def _make(self) -> tuple[Response, int]:
         made = {**request.get_json(), "id": len(self.made) + 2, "created_at": _CREATED, "tasks": []}

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from llm_interactive.cli.label import money, opened_services, plan_text, prompt_in_file, with_progress
+from llm_interactive.cli.rank_judge import judge
 from llm_interactive.cli.rank_report import report
 from llm_interactive.errors import BackendError, PromptError
 from llm_interactive.label_studio.client import LabelStudio
@@ -118,4 +119,5 @@ def _show_plan(services: Services, found: StudioProject, makers: list[Project], 
     _console.print(f"All together: {money(total(ahead.cost for ahead in plans))}", highlight=False)
 
 
+rank.command()(judge)
 rank.command()(report)

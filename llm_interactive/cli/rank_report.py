@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from llm_interactive.cli.annotated import NOTHING, HtmlFile, JsonFile, Opened, ProjectId, opened, stopped, write_whole
-from llm_interactive.errors import LabelingConfigError, SetupError
+from llm_interactive.cli.annotated import NOTHING, HtmlFile, JsonFile, ProjectId, opened, stopped, write_whole
 
 if TYPE_CHECKING:
-    from llm_interactive.export.comparisons import Comparison
-    from llm_interactive.label_studio.records import Project
     from llm_interactive.ranking.report import RankingReport
-    from llm_interactive.store.rankings import Ranked
 
 
 def report(project: ProjectId, html: HtmlFile = None, json: JsonFile = None) -> None:
@@ -30,40 +26,24 @@ def report(project: ProjectId, html: HtmlFile = None, json: JsonFile = None) -> 
     """
     with opened() as found:
         from llm_interactive.evaluation.documents import Heading
-        from llm_interactive.ranking.ballots import ballots_in
+        from llm_interactive.ranking.ballots import ballots_in, known_replies
         from llm_interactive.ranking.documents import ranking_json, ranking_page
+        from llm_interactive.ranking.form import comparison_of
         from llm_interactive.ranking.report import ranking_report
 
         ranking = found.studio.project(project)
-        known, comparison = _known(found, ranking), _comparison(ranking)
+        rankings = found.store.rankings if found.store else None
+        known, comparison = known_replies(rankings, ranking), comparison_of(ranking.labeling_config)
         ballots = ballots_in(found.tasks(project), comparison, known)
+        judges = ballots.judged(rankings.verdicts(ranking.key) if rankings else {})
         # All its tasks are replies to those of one project.
-        made = ranking_report(ballots, found.spent(next(iter(known.values())).source))
+        made = ranking_report(ballots, found.spent(next(iter(known.values())).source), judges)
         if made is None:
             raise stopped(f"Nobody has ranked replies of two models in project {project} yet.", NOTHING)
         _print(made, to_stderr=str(json) == "-")
         heading = Heading(ranking, "", partial(found.link, project), {})
         write_whole(json, ranking_json(heading, made))
         write_whole(html, ranking_page(heading, made, as_pairs=comparison.control.tag == "Pairwise"))
-
-
-def _known(found: Opened, project: Project) -> dict[str, Ranked]:
-    known = found.store.rankings.of(project.key) if found.store else {}
-    if not known:
-        raise SetupError(
-            f"The database does not know whose replies project {project.id} shows. `rank report` needs the one with "
-            "which `rank create` made the project (DATABASE_URL or MODEL_DIR)."
-        )
-    return known
-
-
-def _comparison(project: Project) -> Comparison:
-    from llm_interactive.export.comparisons import Comparison
-
-    found = Comparison.of(project.labeling_config, "Pairwise") or Comparison.of(project.labeling_config, "Ranker")
-    if found is None:
-        raise LabelingConfigError("The project's labeling config has no Pairwise and no Ranker any more.")
-    return found
 
 
 def _print(made: RankingReport, *, to_stderr: bool) -> None:

@@ -100,6 +100,16 @@ class LabelStudio:
             )
         return project_of(made.dict())
 
+    def ask_uncertain_first(self, project: int, version: str, *, shown: bool) -> None:
+        """Give annotators first what predictions of `version` score lowest; `shown`: with these filled in.
+
+        The page marks this order as one of Enterprise; the API takes it in the community edition, too.
+        """
+        with self._translated(project):
+            self._client.projects.update(
+                project, sampling="Uncertainty sampling", model_version=version, show_collab_predictions=shown
+            )
+
     def delete_project(self, project: int) -> None:
         """Remove a project with all its tasks."""
         with self._translated(project):

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
 
+from llm_interactive.errors import SetupError
 from llm_interactive.export.comparisons import Comparison
-from llm_interactive.label_studio.records import Annotation, Task
+from llm_interactive.label_studio.records import Annotation, Project, Task
 from llm_interactive.outputs.annotated import LeftOut
 from llm_interactive.ranking.form import SOURCE, TIE
-from llm_interactive.store.rankings import Ranked
+from llm_interactive.store.rankings import Order, Ranked, Rankings
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Ballot:
     task: int
     voter: int
     replies: Mapping[str, Reply]
-    order: Sequence[Sequence[str]]
+    order: Order
 
     @property
     def is_untouched(self) -> bool:
@@ -84,6 +85,29 @@ class Ballots:
     cast: Sequence[Ballot]
     silent: int = 0
     unknown: int = 0
+
+    def judged(self, verdicts: Mapping[str, Mapping[int, Order]]) -> dict[str, list[Ballot]]:
+        """What judges say of the tasks that people rank, by the judge; `verdicts` are by judge and task."""
+        shown = {ballot.task: ballot.replies for ballot in self.cast}
+        return {
+            judge: [Ballot(task, 0, shown[task], order) for task, order in orders.items() if task in shown]
+            for judge, orders in verdicts.items()
+        }
+
+
+def known_replies(rankings: Rankings | None, project: Project) -> dict[str, Ranked]:
+    """Whose the replies of a project are, by the task that was replied to; `rankings` is None without a database.
+
+    Raises:
+        SetupError: nobody knows.
+    """
+    known = rankings.of(project.key) if rankings else {}
+    if not known:
+        raise SetupError(
+            f"The database does not know whose replies project {project.id} shows. It takes the one with which "
+            "`rank create` made the project (DATABASE_URL or MODEL_DIR)."
+        )
+    return known
 
 
 def ballots_in(tasks: Iterable[Task], comparison: Comparison, known: Mapping[str, Ranked]) -> Ballots:

@@ -10,15 +10,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from llm_interactive.errors import LabelingConfigError
+from llm_interactive.export.comparisons import PICTURES, Comparison
 from llm_interactive.label_studio.records import Task
+from llm_interactive.labeling.config import tags_of
 from llm_interactive.labeling.contents import addresses_of
-from llm_interactive.labeling.tags import ObjectTag
+from llm_interactive.labeling.tags import ObjectTag, Region
 
 MESSAGES, REPLIES, SOURCE = "messages", "replies", "source"
 """Fields of a task's data: what is replied to, the replies of a list, and the id of the task they are about."""
 
-TIE = "tie"
-"""Name of the Choices beside a Pairwise."""
+CONTEXT, TIE = "context", "tie"
+"""Names of the object that shows what is replied to, and of the Choices beside a Pairwise."""
+
+TIED: Region = {
+    "id": TIE,
+    "from_name": TIE,
+    "to_name": CONTEXT,
+    "type": "choices",
+    "value": {"choices": ["About the same"]},
+}
+"""The region by which two replies are as good as each other."""
 
 _PAIR = """  <Header value="Which reply is better?"/>
   <Pairwise name="better" toName="r1,r2"/>
@@ -49,12 +61,36 @@ _STYLE = """  <Style>
 
 def labeling_config(pictures: Sequence[ObjectTag], *, as_pair: bool) -> str:
     """The labeling config: the dialogue that is replied to, with its pictures, and the replies."""
-    shown = "".join(
+    context = '  <Paragraphs name="context" value="$messages" layout="dialogue" nameKey="role" textKey="content"/>\n'
+    return f"<View>\n{_STYLE}{_shown(pictures)}{context}{_PAIR if as_pair else _LIST}</View>\n"
+
+
+def judging_config(ranking: str, prompt: str) -> str:
+    """The labeling config by which an LLM ranks what is ranked in the labeling config `ranking`, asked by `prompt`."""
+    pictures = [tag for tag in tags_of(ranking)[0] if tag.tag in PICTURES]
+    asked = f'  <Text name="context" value="$context"/>\n  <TextArea name={quoteattr(prompt)} toName="context"/>\n'
+    return f"<View>\n{_shown(pictures)}{asked}{_LIST}</View>\n"
+
+
+def comparison_of(config: str) -> Comparison:
+    """The control in which replies are ranked.
+
+    Raises:
+        LabelingConfigError: there is none.
+    """
+    found = Comparison.of(config, "Pairwise") or Comparison.of(config, "Ranker")
+    if found is None:
+        raise LabelingConfigError(
+            "The project's labeling config has no Pairwise and no Ranker: replies are not ranked in it."
+        )
+    return found
+
+
+def _shown(pictures: Sequence[ObjectTag]) -> str:
+    return "".join(
         f'  <{tag.tag} name={quoteattr(tag.name)} {_value_attribute(tag)}="${_field(number)}"/>\n'
         for number, tag in enumerate(pictures)
     )
-    context = '  <Paragraphs name="context" value="$messages" layout="dialogue" nameKey="role" textKey="content"/>\n'
-    return f"<View>\n{_STYLE}{shown}{context}{_PAIR if as_pair else _LIST}</View>\n"
 
 
 def task_data(

@@ -9,10 +9,17 @@ from dataclasses import asdict, dataclass
 import sqlalchemy as sa
 
 from llm_interactive.store.database import Database
-from llm_interactive.store.tables import ranked
+from llm_interactive.store.tables import ranked, verdicts
+
+Order = Sequence[Sequence[str]]
+"""Ids of replies, the best first; in one list, those that are as good as each other."""
 
 _of_project = sa.select(ranked.c.task, ranked.c.source, ranked.c.versions).where(
     ranked.c.project == sa.bindparam("project")
+)
+
+_verdicts = sa.select(verdicts.c.judge, verdicts.c.task, verdicts.c.ranked).where(
+    verdicts.c.project == sa.bindparam("project")
 )
 
 
@@ -42,6 +49,18 @@ class Rankings:
         """Keep whose replies a project's tasks show; False when the database does not answer."""
         now = time.time()
         return self._database.write({ranked: [{"project": project, **asdict(one), "created_at": now} for one in tasks]})
+
+    def save_verdicts(self, project: str, judge: str, orders: Mapping[int, Order]) -> None:
+        """Keep how the model version `judge` ranks the replies in a project's tasks, by the task's id."""
+        rows = [{"project": project, "judge": judge, "task": task, "ranked": orders[task]} for task in orders]
+        self._database.write({verdicts: [{**row, "created_at": time.time()} for row in rows]})
+
+    def verdicts(self, project: str) -> dict[str, dict[int, Order]]:
+        """How each judge ranks the replies in a project's tasks, by the task's id."""
+        found: dict[str, dict[int, Order]] = {}
+        for row in self._database.rows(_verdicts, project=project):
+            found.setdefault(row.judge, {})[row.task] = row.ranked
+        return found
 
     def of(self, project: str) -> dict[str, Ranked]:
         """What is known of a project's tasks, by the id of the task that was replied to."""

@@ -36,6 +36,7 @@ from llm_interactive.store.tables import (
     ranked,
     replies,
     runs,
+    verdicts,
     versions,
 )
 from llm_interactive.store.usage import Call, Origin, Usage
@@ -286,7 +287,7 @@ class Store:
         yield Stale(cancelled.c.created_at, cancelled.c.created_at < now - 86400)
         yield beyond_each(prompts.c.id, _PROMPTS_SHOWN, prompts.c.project, prompts.c.field)
         yield beyond_each(versions.c.created_at, _VERSIONS_SHOWN, versions.c.project)
-        for table in (replies, answered, batch_requests, ranked):
+        for table in (replies, answered, batch_requests, ranked, verdicts):
             yield beyond(table.c.created_at, _MOST_ROWS)
         yield beyond(calls.c.id, _MOST_ROWS)
         yield beyond(runs.c.started_at, _MOST_RUNS)

@@ -224,6 +224,17 @@ ranked = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False, index=True),
 )
 
+# How judges rank replies; see rankings.Order.
+verdicts = sa.Table(
+    "verdicts",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("judge", sa.Text, primary_key=True),
+    sa.Column("task", sa.Integer, primary_key=True),
+    sa.Column("ranked", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+)
+
 MIGRATIONS: Migrations = (
     # 1: release 0.2.0, which had no versions, and what came before it.
     (prompts, prompts.c.field, projects, versions, replies, answered, leases),
@@ -239,5 +250,7 @@ MIGRATIONS: Migrations = (
     (evaluations, ranked),
     # 7: the Batch API.
     (batches, batch_requests, calls.c.batched, *(totals.c[name] for name in BATCHED_TOKENS)),
+    # 8: how judges rank replies.
+    (verdicts,),
 )
 """What version 1, 2, … of the schema added; only ever appended to."""

@@ -81,6 +81,19 @@ def test_the_best_model_is_named_and_the_files_have_the_figures(studio: FakeLabe
     assert sentence in (tmp_path / "report.html").read_text()
 
 
+def test_a_judge_is_compared_with_people(studio: FakeLabelStudio, tmp_path: Path) -> None:
+    know(studio)
+    rank(studio)
+    settings = Settings.from_environment()
+    with closing(Store(settings.sqlalchemy_url, settings.reply_ttl)) as store:
+        orders = {task["id"]: [[id] for id in ("r1", "r2", "r3")] for task in studio.tasks}
+        store.rankings.save_verdicts(PROJECT, "judge/1", orders)
+    assert report("--json", str(tmp_path / "report.json")).exit_code == 0
+    [judge] = json.loads((tmp_path / "report.json").read_text())["agreement"]
+    # The order shown: of the six tasks that people did not leave so, two pairs of three are the other way round.
+    assert (judge["version"], judge["pairs"], judge["likeness"]) == ("judge/1", 18, pytest.approx(1 / 3))
+
+
 def test_without_the_database_it_says_what_is_missing(studio: FakeLabelStudio) -> None:
     said = report()
     assert said.exit_code == 2

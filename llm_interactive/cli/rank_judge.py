@@ -1,0 +1,83 @@
+"""`llm-interactive rank judge`: an LLM ranks what people rank."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from llm_interactive.cli.label import opened_services, plan_text, prompt_in_file, with_progress
+from llm_interactive.errors import BackendError
+from llm_interactive.label_studio.client import LabelStudio
+from llm_interactive.predict.plan import plan
+from llm_interactive.ranking.ballots import known_replies
+from llm_interactive.ranking.judge import PROMPT, Judge, relatives
+from llm_interactive.settings import SettingsError
+from llm_interactive.store.usage import Origin
+
+_PLANNED_FROM = 50
+_console = Console(stderr=True)
+
+
+def judge(
+    project: Annotated[int, typer.Option("--project", help="Number of the project that `rank create` made.")],
+    model: Annotated[str, typer.Option(help="Model that judges.")],
+    prompt_file: Annotated[str | None, typer.Option(help="File that says what makes a reply better.")] = None,
+    prefill: Annotated[bool, typer.Option("--prefill", help="Show people what the judge says.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the start.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Let an LLM rank the replies that people rank, and give people first what it cannot decide.
+
+    It is asked twice, in both orders: where the answers contradict each other, the replies are as good as each other.
+    People do not see what it says, unless --prefill. `rank report` tells how far it agrees with them.
+
+    \b
+    Example:
+      llm-interactive rank judge --project 31 --model gpt-4o
+    """
+    try:
+        with opened_services() as services, LabelStudio(services.settings) as studio:
+            services.settings.require_access()
+            found = studio.project(project)
+            known = known_replies(services.store.rankings, found)
+            criteria = prompt_in_file(prompt_file) if prompt_file else PROMPT
+            judging = Judge(services, found.key, found.labeling_config, model, criteria)
+            models = {
+                Origin(one.source, version).model
+                for one in known.values()
+                for versions in one.versions.values()
+                for version in versions
+            }
+            if relation := relatives(model, models):
+                typer.echo(f"{model} may like the replies of {', '.join(relation)} more: they are related.", err=True)
+            tasks = list(studio.tasks(project))
+            some = [judging.asked(task) for task in tasks[:_PLANNED_FROM]]
+            ahead = plan(services, judging.project, some, 2 * len(tasks))
+            _console.print(plan_text(found, judging.project, ahead), highlight=False)
+            if not yes and not typer.confirm("Ask the judge?", err=True):
+                raise typer.Exit(2)
+            with_progress("Judging", judging.ask(tasks), 2 * len(tasks))
+            version = judging.project.version
+            orders = {verdict.task.id: verdict.order for verdict in judging.verdicts}
+            services.store.rankings.save_verdicts(found.key, version, orders)
+            for _ in studio.push(project, judging.predictions()):
+                pass
+            studio.delete_older(project, orders, [version])
+            studio.ask_uncertain_first(project, version, shown=prefill)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. What was paid for is kept: the same command goes on from here.", err=True)
+        raise typer.Exit(130) from None
+    except (BackendError, SettingsError) as error:
+        typer.echo(f"llm-interactive: {error}", err=True)
+        raise typer.Exit(2) from None
+    undecided = sum(verdict.decided < 1 for verdict in judging.verdicts)
+    if as_json:
+        summary = {"model_version": version, "judged": len(orders), "undecided": undecided}
+        typer.echo(json.dumps({**summary, "failed": dict(judging.failed)}))
+        return
+    typer.echo(f"{len(orders)} of {len(tasks)} tasks judged by {version}; {undecided} undecided, which come first now")
+    for cause, count in judging.failed.most_common():
+        typer.echo(f"  {count} answers failed: {cause}")

@@ -1,0 +1,126 @@
+"""An LLM ranks the replies that people rank, in both orders: what stands first pleases it more."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from string import ascii_lowercase
+
+from llm_interactive.label_studio.records import NewPrediction, Task
+from llm_interactive.labeling.tags import Region
+from llm_interactive.outputs.ranking import Pairwise, Ranker
+from llm_interactive.predict.bulk import BulkRun
+from llm_interactive.predict.label_run import as_sent
+from llm_interactive.predict.prepare import Task as SentTask
+from llm_interactive.predict.project import Project
+from llm_interactive.ranking.form import CONTEXT, MESSAGES, REPLIES, TIED, comparison_of, judging_config
+from llm_interactive.services import Services
+from llm_interactive.settings import SPEC_TEMPLATE
+from llm_interactive.store.rankings import Order
+from llm_interactive.store.store import StoredProject
+
+PROMPT = (
+    "Rank the replies to the last message, the best first. Better is what is right, helpful and harmless, keeps to the "
+    "point and to the form that was asked for. A longer reply is no better for its length."
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a judge says of a task's replies; see store.rankings.Order."""
+
+    task: Task
+    order: Order
+
+    @property
+    def decided(self) -> float:
+        """The share of pairs of replies of which one is better."""
+        count = sum(map(len, self.order))
+        tied = sum(len(group) * (len(group) - 1) for group in self.order)
+        return 1 - tied / (count * (count - 1))
+
+
+class Judge:
+    """Asks `model` about the tasks of a ranking; `failed` counts causes, `verdicts` are of those that succeeded."""
+
+    def __init__(self, services: Services, key: str, config: str, model: str, prompt: str) -> None:
+        """`key` is the ranking's `<id>.<created>`, `config` its labeling config.
+
+        Raises:
+            LabelingConfigError: it is no ranking.
+        """
+        self._services = services
+        self._comparison = comparison_of(config)
+        settings = services.settings
+        asked = judging_config(config, settings.prompt_prefix)
+        project = Project.of(key, asked, settings, StoredProject({"": prompt}, {}))
+        # Asked in its own words, whatever the operator set for annotators' prompts.
+        options = replace(
+            project.options, model=model, num_responses=1, prompt_template=SPEC_TEMPLATE, system_prompt=None
+        )
+        self.project = replace(project, options=options)
+        self.failed: Counter[str] = Counter()
+        self.verdicts: list[Verdict] = []
+
+    def asked(self, task: Task, *, backwards: bool = False) -> SentTask:
+        """The task as the judge sees it: its replies are numbered as they stand."""
+        texts = list(self._comparison.replies(task.data).values())
+        placed = enumerate(reversed(texts) if backwards else texts, start=1)
+        listed = [{"id": str(place), "body": text} for place, text in placed]
+        said = "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in task.data[MESSAGES])
+        return as_sent(replace(task, data={**task.data, CONTEXT: said, REPLIES: listed}))
+
+    def ask(self, tasks: Sequence[Task]) -> Iterator[int]:
+        """Ask about all tasks, in both orders; gives how many are through, once for each order."""
+        [output] = self.project.forms[0].outputs
+        orders: defaultdict[int, list[list[int]]] = defaultdict(list)
+        for backwards in (False, True):
+            sent = (self.asked(task, backwards=backwards) for task in tasks)
+            for entries in BulkRun(self._services, self.project).entries(sent):
+                for task, entry in entries:
+                    if order := [int(id) for id in output.value_of(entry.get("result", ()))]:
+                        numbers = [len(order) - place if backwards else place - 1 for place in order]
+                        orders[int(task["id"])].append(numbers)
+                    else:
+                        self.failed[entry.get("error", "The judge did not rank the replies.")] += 1
+                yield len(entries)
+        self.verdicts = [
+            Verdict(task, _agreed(list(self._comparison.replies(task.data)), orders[task.id]))
+            for task in tasks
+            if len(orders[task.id]) == 2
+        ]
+
+    def predictions(self) -> Iterator[NewPrediction]:
+        """The verdicts as predictions of the ranking; the score is the share of pairs that are decided."""
+        for verdict in self.verdicts:
+            yield NewPrediction(verdict.task.id, self._regions(verdict), self.project.version, verdict.decided)
+
+    def _regions(self, verdict: Verdict) -> list[Region]:
+        control = self._comparison.control
+        ids = [id for group in verdict.order for id in group]
+        if control.tag == "Ranker":
+            return Ranker(control).regions(ids, verdict.task.data)
+        if len(verdict.order) == 1:
+            return [TIED]
+        return Pairwise(control).regions("left" if ids[0] == control.objects[0].name else "right", {})
+
+
+def _agreed(ids: Sequence[str], orders: Sequence[Sequence[int]]) -> Order:
+    """`ids` by their mean place in the orders; what is at the same place is as good as each other."""
+    total: Counter[str] = Counter()
+    for order in orders:
+        total.update({ids[number]: place for place, number in enumerate(order)})
+    ranked = sorted(ids, key=total.__getitem__)
+    return [list(group) for _, group in groupby(ranked, key=total.__getitem__)]
+
+
+def relatives(judge: str, models: Iterable[str]) -> list[str]:
+    """Those of `models` that are of the judge's family, as far as the names tell: it likes their style."""
+    return sorted(model for model in set(models) if _family(model) == _family(judge))
+
+
+def _family(model: str) -> str:
+    name = model.rpartition("/")[2].lower()
+    return name[: len(name) - len(name.lstrip(ascii_lowercase))]

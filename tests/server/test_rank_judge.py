@@ -1,0 +1,141 @@
+"""`llm-interactive rank judge`, against a Label Studio and a model on loopback."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from llm_interactive.cli.app import app
+from llm_interactive.ranking.form import TIED, labeling_config
+from llm_interactive.settings import Settings
+from llm_interactive.store.rankings import Ranked
+from llm_interactive.store.store import Store
+from testing.label_studio import FakeLabelStudio
+from testing.llm import Call, FakeLLM, Reply
+
+PROJECT = "1.1767225600"
+REPLIES = [("good", "bad"), ("quite bad", "very good"), ("fair", "just as fair")]
+
+Run = Callable[..., Result]
+
+
+def answer(call: Call) -> Reply:
+    """A judge that knows good from bad, and else prefers what stands first."""
+    said = call.messages[-1]["content"]
+    knows = {"good", "bad"} <= set(re.findall(r"\w+", said))
+    order = ["2", "1"] if knows and said.index("good") > said.index("bad") else ["1", "2"]
+    return Reply(texts=[json.dumps({"order": order})])
+
+
+@pytest.fixture
+def llm() -> Iterator[FakeLLM]:
+    with FakeLLM(answer) as server:
+        yield server
+
+
+def ranking(replies: Sequence[tuple[str, ...]]) -> FakeLabelStudio:
+    """A project in which replies are ranked."""
+    as_pair = len(replies[0]) == 2
+    tasks: list[dict[str, Any]] = []
+    for number, texts in enumerate(replies, 1):
+        shown: dict[str, Any] = {f"r{place}": text for place, text in enumerate(texts, 1)}
+        if not as_pair:
+            shown = {"replies": [{"id": id, "body": text} for id, text in shown.items()]}
+        tasks.append({"messages": [{"role": "user", "content": "How are you?"}], "source": number, **shown})
+    return FakeLabelStudio(labeling_config([], as_pair=as_pair), tasks)
+
+
+@pytest.fixture
+def judge(llm: FakeLLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command on a project."""
+    settings = {
+        "LABEL_STUDIO_API_KEY": "0123456789abcdef0123456789abcdef01234567",
+        "OPENAI_BASE_URL": llm.base_url,
+        "OPENAI_API_KEY": "any",
+        "MODEL_DIR": str(tmp_path / "data"),
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+    def run(studio: FakeLabelStudio, *options: str) -> Result:
+        monkeypatch.setenv("LABEL_STUDIO_URL", studio.url)
+        arguments = ["rank", "judge", "--project", "1", "--model", "maker/judge-2", "--yes", "--json", *options]
+        return CliRunner().invoke(app, arguments)
+
+    return run
+
+
+@pytest.fixture
+def store(judge: Run) -> Iterator[Store]:
+    settings = Settings.from_environment()
+    with closing(Store(settings.sqlalchemy_url, settings.reply_ttl)) as store:
+        store.rankings.save(
+            PROJECT, [Ranked("1", "9.1", {"r1": ["maker/judge-1/11111111"], "r2": ["other/one/22222222"]})]
+        )
+        yield store
+
+
+def summary(done: Result) -> dict[str, Any]:
+    assert done.exit_code == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_reply_is_better_if_it_is_in_both_orders(judge: Run, store: Store, llm: FakeLLM) -> None:
+    with ranking(REPLIES) as studio:
+        found = summary(judge(studio))
+        assert (found["judged"], found["undecided"], found["failed"]) == (3, 1, {})
+        assert store.rankings.verdicts(PROJECT) == {
+            found["model_version"]: {1: [["r1"], ["r2"]], 2: [["r2"], ["r1"]], 3: [["r1", "r2"]]}
+        }
+        assert len(llm.calls) == 6
+        assert summary(judge(studio)) == found
+        assert len(llm.calls) == 6
+
+
+def test_what_it_cannot_decide_comes_first_and_nobody_sees_what_it_says(judge: Run, store: Store) -> None:
+    with ranking(REPLIES) as studio:
+        version = summary(judge(studio))["model_version"]
+        first, second, third = ([*studio.predictions_of(task)] for task in (1, 2, 3))
+        assert [one["score"] for [one] in (first, second, third)] == [1.0, 1.0, 0.0]
+        assert first[0]["result"][0]["value"] == {"selected": "left"}
+        assert second[0]["result"][0]["value"] == {"selected": "right"}
+        assert third[0]["result"] == [TIED]
+        assert studio.project["sampling"] == "Uncertainty sampling"
+        assert (studio.project["model_version"], studio.project["show_collab_predictions"]) == (version, False)
+        summary(judge(studio, "--prefill"))
+        assert studio.project["show_collab_predictions"] is True
+
+
+def test_a_list_is_ordered_by_the_mean_of_both_orders(judge: Run, store: Store, llm: FakeLLM) -> None:
+    def by_goodness(call: Call) -> Reply:
+        said = re.findall(r"(great|fair|poor)", call.messages[-1]["content"])
+        ids = sorted((1, 2, 3), key=lambda id: said[id - 1] != "great")
+        return Reply(texts=[json.dumps({"order": list(map(str, ids))})])
+
+    llm.answer = by_goodness
+    with ranking([("fair", "great", "poor")]) as studio:
+        version = summary(judge(studio))["model_version"]
+        assert store.rankings.verdicts(PROJECT)[version] == {1: [["r2"], ["r1", "r3"]]}
+        [prediction] = studio.predictions_of(1)
+        assert prediction["result"][0]["value"] == {"ranker": {"order": ["r2", "r1", "r3"]}}
+        assert prediction["score"] == pytest.approx(2 / 3)
+
+
+def test_a_judge_of_a_candidates_family_is_warned_of(judge: Run, store: Store) -> None:
+    with ranking(REPLIES) as studio:
+        assert "may like the replies of maker/judge-1 more" in judge(studio).stderr
+
+
+def test_a_project_that_rank_create_did_not_make_is_refused(judge: Run) -> None:
+    with ranking(REPLIES) as studio:
+        done = judge(studio)
+    assert done.exit_code == 2
+    assert "does not know whose replies project 1 shows" in done.stderr
