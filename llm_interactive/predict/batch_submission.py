@@ -86,8 +86,11 @@ class Submission:
 
     def _send(self, tasks: Sequence[Task]) -> None:
         services, project = self._services, self._project
-        if not self._is_tried and project.shows_images:
+        images, model = services.images, project.options.model
+        if not self._is_tried and project.shows_images and not images.knows(model):
             try_an_image(services, project, tasks, Deadline.after(_GROUP_SECONDS))
+            # An image that was taken was the first request.
+            self._is_tried = images.knows(model) and images.sends_images(model)
         self._outbox.tasks += [int(id_of(task)) for task in tasks]
         asked = {services.replies.key(one): one for one in self._prepared(tasks)}
         known = {*services.store.replies(asked), *services.store.batches.waiting([*asked])}

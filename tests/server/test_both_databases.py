@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -14,9 +15,11 @@ import pytest
 import sqlalchemy as sa
 
 from llm_interactive.llm.client import Reply
+from llm_interactive.store.batches import DONE, READ, RUNNING, Batch, Request
 from llm_interactive.store.engines import engine_of
 from llm_interactive.store.store import Store
 from llm_interactive.store.tables import answered, cancelled, leases, projects, prompts, replies, versions
+from llm_interactive.store.usage import Call
 from tests.postgresql import PostgreSQL, programs
 
 P = "1.1795372439"
@@ -214,3 +217,23 @@ def test_what_is_deleted_makes_the_file_shorter(store: Store, other: sa.Engine) 
     before = pages()
     store.sweeper.sweep()
     assert pages() < before / 10
+
+
+def test_requests_wait_until_their_batch_is_read(store: Store) -> None:
+    batch = Batch("b", P, "one/12345678", "one", "somewhere", {"prompt": "Sarcastic?"}, [10, 11], requests=2)
+    bought, refused = (Request(key, "b", task) for key, task in (("k1", "10"), ("k2", "11")))
+    assert store.batches.save(batch, [bought, refused])
+    assert store.batches.waiting(["k1", "k2", "k3"]) == {"k1", "k2"}
+    under_way = replace(batch, state=RUNNING, file="file-1", id="batch_1", lines_read=2)
+    call = Call(P, batch.version, "10", "one", "ok", 0.0, prompt_tokens=7, batched=True)
+    assert store.save_batch(under_way, {"k1": REPLY}, [call], [replace(refused, error="Filtered.", refused=True)])
+    assert store.batches.open(P) == [under_way]
+    read = replace(under_way, state=READ, error="It expired.")
+    store.batches.save(read)
+    assert store.batches.waiting(["k1", "k2"]) == set()
+    assert store.replies(["k1", "k2"]) == {"k1": REPLY}
+    assert store.batches.failures(["k1", "k2", "k3"]) == {"k1": ("It expired.", False), "k2": ("Filtered.", True)}
+    [totals] = store.usage.totals(P)
+    assert (totals["calls_ok"], totals["calls_failed"], totals["batched_prompt_tokens"]) == (1, 1, 7)
+    store.batches.save(replace(read, state=DONE))
+    assert store.batches.open(P) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -159,23 +160,17 @@ def test_every_task_gets_its_prediction_at_half_the_price(
     assert Counter(call.batched for call in store.usage.calls(totals["project"])) == {True: 29, False: 1}
 
 
-def test_replies_of_a_batch_are_found_paid_for(llm: FakeBatchAPI, label: Label, run: Label, statements: Make) -> None:
+def test_replies_of_a_batch_are_found_paid_for(
+    llm: FakeBatchAPI, label: Label, run: Label, statements: Make, prompt: Path
+) -> None:
     studio = statements(5)
     summary(label(studio, "--json"))
     again = label(studio, "--json")
     assert summary(again)["cost"] == 0.0
     assert "0 requests in 0 batches" in words(again)
-    assert paid(llm) == dict.fromkeys(range(1, 6), 1)
-    assert counts(studio) == {1: 5}
-
-
-def test_the_ordinary_label_finds_them_too(
-    llm: FakeBatchAPI, label: Label, run: Label, statements: Make, prompt: Path
-) -> None:
-    studio = statements(5)
-    summary(label(studio, "--json"))
     assert summary(run(studio, "--yes", "--json", "--prompt-file", str(prompt)))["done"] == 5
     assert paid(llm) == dict.fromkeys(range(1, 6), 1)
+    assert counts(studio) == {1: 5}
 
 
 @pytest.mark.parametrize("path", ["", "/openai/v1"])
@@ -192,6 +187,18 @@ def test_azure_is_asked_in_its_own_way(label: Label, statements: Make, path: str
         assert (len(llm.calls), len(llm.asked)) == (0, 4)
         assert {call.json["model"] for call in llm.asked} == {"one"}
     assert counts(studio) == {1: 4}
+
+
+def test_images_are_sent_in_the_file_once_the_model_took_one(llm: FakeBatchAPI, run: Label, statements: Make) -> None:
+    llm.answer = '{"category": "Gasoline/Fuel", "summarization-response": "A receipt"}'
+    receipts = [file.read_bytes() for file in sorted((ROOT / "examples").glob("receipt-*.png"))[:3]]
+    tasks = [{"image": f"data:image/png;base64,{base64.b64encode(receipt).decode()}"} for receipt in receipts]
+    config = (ROOT / "examples" / "image-receipts.xml").read_text()
+    with FakeLabelStudio(config, tasks) as studio:
+        found = summary(run(studio, "--batch-api", "--yes", "--json", DEFAULT_PROMPT="Which category is it?"))
+    assert found["done"] == 3
+    assert {isinstance(call.messages[-1]["content"], list) for call in [*llm.calls, *llm.asked]} == {True}
+    assert len(llm.calls) == 1
 
 
 def test_what_is_too_much_for_one_file_is_sent_in_several(
@@ -304,16 +311,19 @@ def test_a_provider_without_a_batch_api_says_so(
     assert "Traceback" not in words(done)
 
 
-def test_no_more_is_sent_than_the_limit_of_money_allows(llm: FakeBatchAPI, label: Label, statements: Make) -> None:
-    studio = statements(250)
-    found = summary(label(studio, "--json", "--max-cost", "0.3"), status=1)
+def test_no_more_is_sent_than_the_limit_of_money_allows(
+    llm: FakeBatchAPI, label: Label, statements: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_submission, "_GROUP", 10)
+    studio = statements(30)
+    found = summary(label(studio, "--json", "--max-cost", "0.1"), status=1)
     [cause] = found["failed"]
-    assert "The limit of $0.3 is reached" in cause
-    assert 1 < found["done"] < 250
-    assert found["cost"] <= 0.3
-    assert found["failed"][cause] < 250 - found["done"]  # the others were not even read
+    assert "The limit of $0.1 is reached" in cause
+    assert 1 < found["done"] < 20
+    assert found["cost"] <= 0.1
+    assert found["failed"][cause] < 30 - found["done"]  # the others were not even read
     summary(label(studio, "--json"))
-    assert paid(llm) == dict.fromkeys(range(1, 251), 1)
+    assert paid(llm) == dict.fromkeys(range(1, 31), 1)
 
 
 def interrupted_by(llm: FakeBatchAPI, monkeypatch: pytest.MonkeyPatch) -> None:
