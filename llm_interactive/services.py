@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from llm_interactive.llm.access import Access
 from llm_interactive.llm.client import ChatClient
 from llm_interactive.llm.dispatcher import Dispatcher
+from llm_interactive.llm.embeddings import Embeddings
 from llm_interactive.llm.prices import Prices
 from llm_interactive.media.image_input import ImageInput
+from llm_interactive.predict.example_sets import Examples
 from llm_interactive.predict.label_studio_facts import LabelStudioFacts
 from llm_interactive.predict.news import News
 from llm_interactive.predict.open_pages import OpenPages
@@ -36,6 +38,7 @@ class Services:
     facts: LabelStudioFacts
     replies: Replies
     images: ImageInput
+    examples: Examples
     pages: OpenPages
     access: Access
     news: News = field(default_factory=News)
@@ -50,6 +53,7 @@ class Services:
         client = ChatClient(settings)
         replies = Replies(client, store, leases, dispatcher, settings.llm_timeout)
         images = ImageInput(settings)
+        examples = Examples(store, Embeddings(client, settings.embedding_model))
         return cls(
             settings,
             store,
@@ -59,9 +63,10 @@ class Services:
             store.usage,
             Prices(settings),
             running,
-            LabelStudioFacts(settings, store.projects),
+            LabelStudioFacts(settings, store, examples),
             replies,
             images,
+            examples,
             OpenPages(),
             Access(client),
         )

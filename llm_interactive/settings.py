@@ -120,6 +120,7 @@ Url = Annotated[str, AfterValidator(_http_url)]
 Text = Annotated[str, BeforeValidator(_with_line_breaks)]
 Temperature = Annotated[Annotated[float, Field(ge=0, le=2)] | None, BeforeValidator(_none)]
 NumResponses = Annotated[int, Field(ge=1, le=16)]
+FewShot = Annotated[int, Field(ge=0, le=16)]
 Price = Annotated[float, Field(ge=0)]
 MaxTokens = Annotated[int, Field(ge=1)]
 
@@ -189,6 +190,17 @@ class Settings(BaseSettings):
         "auto",
         "`auto`: the model is asked for JSON that fits the labeling config, by a schema where the server takes one. `off`: for plain text, which fills the response and the choices that it clearly names.",
         "auto or off",
+    )
+
+    few_shot: FewShot = _setting(
+        0,
+        "Annotated tasks that are shown to the model as examples before each task, the most similar ones; `0` shows none. Needs `LABEL_STUDIO_URL` and its token.",
+        "a whole number from 0 to 16",
+    )
+    embedding_model: str | None = _setting(
+        None,
+        "Model of the provider's `/embeddings` by which similar examples are found; without one they are found by shared words.",
+        "text",
     )
 
     azure_resource_endpoint: Url | None = _setting(
@@ -356,6 +368,18 @@ class Settings(BaseSettings):
         if self.openai_provider == "azure" and self.azure_resource_endpoint is None:
             raise SetupError("AZURE_RESOURCE_ENDPOINT is not set on the ML backend. Set it and restart the backend.")
 
+    def require_examples(self) -> None:
+        """Check that the place where examples come from is there.
+
+        Raises:
+            SetupError: names the variables that are missing.
+        """
+        if self.label_studio_url is None or self.label_studio_api_key is None:
+            raise SetupError(
+                "The examples of FEW_SHOT are read from Label Studio. Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY on "
+                "the ML backend, or FEW_SHOT to 0."
+            )
+
     def chat_options(self, params: ProjectParams) -> ChatOptions:
         """What these settings and a project's own choices say of a chat."""
         chosen = self.model_copy(update=params.model_dump(exclude_none=True))
@@ -371,6 +395,7 @@ class Settings(BaseSettings):
             structured_output=chosen.structured_output == "auto",
             image_mode=chosen.image_mode,
             image_detail=chosen.image_detail,
+            few_shot=chosen.few_shot,
         )
 
 
@@ -389,6 +414,7 @@ class ChatOptions:
     image_mode: str = "auto"
     image_detail: str = "auto"
     max_prompt_characters: int = 1_000_000
+    few_shot: int = 0
 
 
 class ProjectParams(BaseModel):
@@ -403,6 +429,7 @@ class ProjectParams(BaseModel):
     prompt_template: Annotated[str, AfterValidator(_template)] | None = Field(default=None, alias="template")
     default_prompt: str | None = Field(default=None, alias="prompt")
     system_prompt: str | None = None
+    few_shot: FewShot | None = None
 
     @classmethod
     def parse(cls, extra_params: Any) -> ProjectParams:

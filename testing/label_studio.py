@@ -2,7 +2,10 @@
 
     with FakeLabelStudio(config, [{"text": "…"}, …]) as studio:
         ...                                    # LABEL_STUDIO_URL=studio.url
+        studio.annotate(1, [{"from_name": "sentiment", …}], ground_truth=True)
         assert studio.predictions_of(1)[0]["model_version"] == …
+
+`lists` counts the requests for tasks.
 
 It stores every prediction as it comes, which the real one does not.
 """
@@ -36,6 +39,7 @@ class FakeLabelStudio(Loopback):
         self.takes_at_most = 10_000
         """How many tasks of an import are taken."""
         self.project = {"id": 1, "title": "Project", "label_config": labeling_config, "created_at": _CREATED}
+        self.lists = 0
         self._ids = itertools.count(1)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # which prints every request
         self._server: BaseWSGIServer = make_server("127.0.0.1", 0, self._app(), threaded=True)
@@ -48,6 +52,12 @@ class FakeLabelStudio(Loopback):
     def predictions_of(self, task: int) -> list[Json]:
         """The stored predictions of a task, oldest first."""
         return [found for found in list(self.predictions.values()) if found["task"] == task]
+
+    def annotate(self, task: int, result: Sequence[Json], **more: Any) -> None:
+        """Submit an annotation of a task; `more` are further fields of it."""
+        made = {"id": next(self._ids), "task": task, "completed_by": 1, "created_at": _CREATED, "updated_at": _CREATED}
+        [annotated] = [found for found in self.tasks if found["id"] == task]
+        annotated.setdefault("annotations", []).append({**made, "result": list(result), **more})
 
     def _app(self) -> Flask:
         app = Flask(__name__)
@@ -64,11 +74,17 @@ class FakeLabelStudio(Loopback):
         return app
 
     def _list_tasks(self) -> Response:
+        self.lists += 1
         query = json.loads(request.args.get("query", "{}"))
         included = query.get("selectedItems", {}).get("included")
         found = [task for task in self.tasks if included is None or task["id"] in included]
+        if "filters" in query:  # the only one that is asked for
+            found = [task for task in found if task.get("annotations")]
         page, size = int(request.args.get("page", 1)), int(request.args.get("page_size", 100))
-        shown = [{"annotations": [], **task, "predictions": []} for task in found[(page - 1) * size : page * size]]
+        shown = [
+            {"annotations": [], **task, "predictions": self.predictions_of(task["id"])}
+            for task in found[(page - 1) * size : page * size]
+        ]
         return jsonify({"tasks": shown, "total": len(found), "total_annotations": 0, "total_predictions": 0})
 
     def _create(self) -> tuple[Response, int]:

@@ -91,7 +91,8 @@ class FakeLLM(Loopback):
 
     `answer` may be replaced at any time, and `models`, what GET /models gives; `lists` counts those. With `ignores_n`
     one text is sent however many were asked for, as Ollama and llama.cpp do. `max_in_flight` is the most requests
-    it ever held at once.
+    it ever held at once. `vector` gives the embedding of a text; without one there is no /embeddings. `embedded` are
+    the texts that it was asked for, request by request.
     """
 
     def __init__(self, answer: Answer = "OK", *, ignores_n: bool = False) -> None:
@@ -99,6 +100,8 @@ class FakeLLM(Loopback):
         self.ignores_n = ignores_n
         self.models = Reply(body=b'{"object": "list", "data": [{"id": "fake", "object": "model"}]}')
         self.lists = 0
+        self.vector: Callable[[str], Sequence[float]] | None = None
+        self.embedded: list[list[str]] = []
         self.calls: list[Call] = []
         self.in_flight = 0
         self.max_in_flight = 0
@@ -217,6 +220,10 @@ def _handler_of(llm: FakeLLM) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.path.split("?")[0].endswith("/embeddings"):
+                llm.embedded.append(json.loads(body)["input"])
+                self._send(_embeddings(llm.embedded[-1], llm.vector))
+                return
             if not self.path.split("?")[0].endswith("/chat/completions"):
                 self._send(llm.other("POST", self.path, dict(self.headers), body))
                 return
@@ -267,6 +274,13 @@ def full_reply(answer: Answer, call: Call, *, ignores_n: bool) -> Reply:
         return reply
     body = json.dumps(_completion(reply.texts[:wanted], call, reply.finish_reason)).encode()
     return Reply(reply.texts, reply.status, reply.headers, body, reply.delay, reply.hang, reply.reset)
+
+
+def _embeddings(texts: Sequence[str], vector: Callable[[str], Sequence[float]] | None) -> Reply:
+    if vector is None:
+        return error(404, "no embeddings here")
+    rows = [{"object": "embedding", "index": i, "embedding": vector(text)} for i, text in enumerate(texts)]
+    return Reply(body=json.dumps({"object": "list", "data": rows, "usage": {"prompt_tokens": len(texts)}}).encode())
 
 
 def _completion(texts: Sequence[str | None], call: Call, finish_reason: str) -> dict[str, Any]:

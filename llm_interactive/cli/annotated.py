@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -50,7 +50,11 @@ Reference = Annotated[
     ),
 ]
 HeldOut = Annotated[
-    bool, typer.Option("--held-out", help="Only tasks that no example in a prompt is taken from: half of all.")
+    bool,
+    typer.Option(
+        "--held-out",
+        help="Only tasks that no example in a prompt is taken from, half of all: so it is for versions with examples.",
+    ),
 ]
 HtmlFile = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write the report there.", callback=_in_a_folder)
@@ -126,6 +130,8 @@ class AnnotatedProject:
     project: Project
     material: Material
     reference: str
+    versions: Sequence[str]
+    held_out: bool
 
     @property
     def spent(self) -> Mapping[str, Spent]:
@@ -139,27 +145,41 @@ class AnnotatedProject:
 
         words = {"ground-truth": "the ground truth", "majority": "what most annotators say"}
         right = words.get(self.reference, f"what user {self.reference} says")
+        right += ", on held-out tasks" if self.held_out else ""
         return Heading(self.project, right, partial(self.opened.link, self.project.id), self.material.subjects)
 
 
 @contextmanager
-def annotated(number: int, reference: str | None, *, held_out: bool) -> Iterator[AnnotatedProject]:
-    """The project with its answers."""
+def annotated(
+    number: int, reference: str | None, versions: Sequence[str], *, held_out: bool
+) -> Iterator[AnnotatedProject]:
+    """The project with its answers, and those of the `versions` that there are, all when none is named.
+
+    Versions with examples in their prompts are measured on held-out tasks only: the others may be the examples.
+    """
     with opened() as found:
-        project, material = _read(found, number, held_out)
-        reference = reference or ("ground-truth" if material.has_ground_truth else "majority")
+        from llm_interactive.evaluation.report import known_versions
+        from llm_interactive.predict.versions import shows_examples
+
+        project, material = _read(found, number)
+        versions = known_versions(material, versions)
+        if any(map(shows_examples, versions)) and not held_out:
+            held_out = True
+            typer.echo("There are examples in the prompts: only held-out tasks are measured.", err=True)
+        measured = material.only(is_held_out) if held_out else material
+        reference = reference or ("ground-truth" if measured.has_ground_truth else "majority")
         if "@" in reference:
             reference = str(found.studio.users().get(reference, reference))
-        yield AnnotatedProject(found, project, material, reference)
+        yield AnnotatedProject(found, project, measured, reference, versions, held_out)
 
 
-def _read(found: Opened, number: int, held_out: bool) -> tuple[Project, Material]:
+def _read(found: Opened, number: int) -> tuple[Project, Material]:
     from llm_interactive.evaluation.answers import gather
     from llm_interactive.predict.project import forms_of
 
     project, settings = found.studio.project(number), found.settings
     forms = forms_of(project.labeling_config, settings.prompt_prefix, settings.response_prefix)
-    return project, gather(forms, (task for task in found.tasks(number) if is_held_out(task.id) or not held_out))
+    return project, gather(forms, found.tasks(number))
 
 
 def write_whole(path: Path | None, content: str) -> None:

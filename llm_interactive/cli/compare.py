@@ -37,12 +37,10 @@ def compare(
     Example:
       llm-interactive compare --project 12 gpt-4o-mini/1f0c6a2e gpt-4o-mini/9b31d770 --html comparison.html
     """
-    with annotated(project, reference, held_out=held_out) as found:
+    with annotated(project, reference, [first, second], held_out=held_out) as found:
         from llm_interactive.evaluation.comparison import compare as compared
         from llm_interactive.evaluation.documents import comparison_json, comparison_page
-        from llm_interactive.evaluation.report import known_versions
 
-        known_versions(found.material, [first, second])
         comparisons = compared(found.material, found.reference, first, second, found.spent)
         if not comparisons:
             raise stopped(f"No annotated task of project {project} has predictions of both versions.", NOTHING)

@@ -69,12 +69,11 @@ def evaluate(
     Example:
       llm-interactive evaluate --project 12 --html report.html --tab --fail-under accuracy=0.9
     """
-    with annotated(project, reference, held_out=held_out) as found:
+    with annotated(project, reference, version or [], held_out=held_out) as found:
         from llm_interactive.evaluation.documents import evaluation_json, evaluation_page
         from llm_interactive.evaluation.report import evaluate as measured
-        from llm_interactive.evaluation.report import known_versions
 
-        versions = known_versions(found.material, version or [])
+        versions = found.versions
         reports = measured(
             found.material, found.reference, versions, outputs=output or [], wanted=wanted, spent=found.spent
         )

@@ -43,6 +43,10 @@ def label(
     only_missing: Annotated[
         bool, typer.Option("--only-missing", help="Leave out tasks that have a prediction by the same version.")
     ] = False,
+    new_examples: Annotated[
+        bool,
+        typer.Option("--new-examples", help="With FEW_SHOT: choose the tasks that examples come from anew."),
+    ] = False,
     max_cost: Annotated[float | None, typer.Option(min=0, help="Stop before this many US dollars are spent.")] = None,
     batch_api: Annotated[
         bool, typer.Option("--batch-api", help="Ask by OpenAI's or Azure's Batch API: half the price, within a day.")
@@ -76,7 +80,9 @@ def label(
                 return
             if resume:
                 raise typer.Exit(label_batch.resume(services, studio, found, as_json=as_json))
-            asked = _project(services, found, prompt_file or [], model)
+            asked = services.examples.renewed(
+                _project(services, found, prompt_file or [], model), studio, anew=new_examples
+            )
             tasks, count, some = _chosen(studio, project, asked.version, sample, filter, _ids(task), only_missing)
             _console.print(
                 plan_text(found, asked, plan(services, asked, list(map(as_sent, some)), count, batched=batch_api)),

@@ -115,7 +115,7 @@ def resume(services: Services, studio: LabelStudio, found: StudioProject, *, as_
     status = 0
     with BatchAPI(services.client, services.settings) as api:
         for batch in {batch.version: batch for batch in batches}.values():
-            labeling = BatchLabeling(services, studio, found.id, _project_of(now, batch), api)
+            labeling = BatchLabeling(services, studio, found.id, _project_of(services, now, batch), api)
             count = labeling.resume()
             summary = labeling.run.summary
             typer.echo(json.dumps(as_dict(summary)) if as_json else summary_text(summary, count))
@@ -144,7 +144,8 @@ def cancel(services: Services, found: StudioProject) -> None:
 
 def _project_now(services: Services, found: StudioProject) -> Project:
     services.settings.require_access()
-    return Project.of(found.key, found.labeling_config, services.settings, services.store.project(found.key))
+    project = Project.of(found.key, found.labeling_config, services.settings, services.store.project(found.key))
+    return services.examples.added_to(project)
 
 
 def _batches(services: Services, project: Project) -> Sequence[Batch]:
@@ -163,7 +164,7 @@ def _batches(services: Services, project: Project) -> Sequence[Batch]:
     raise SetupError("The project has no batches under way.")
 
 
-def _project_of(now: Project, batch: Batch) -> Project:
+def _project_of(services: Services, now: Project, batch: Batch) -> Project:
     """The project as it was when a batch was sent.
 
     Raises:
@@ -171,6 +172,7 @@ def _project_of(now: Project, batch: Batch) -> Project:
     """
     stored = StoredProject(batch.prompts, now.stored.params)
     project = replace(now, options=replace(now.options, model=batch.model), stored=stored)
+    project = services.examples.as_it_was(project, batch.version)
     if project.version != batch.version:
         raise SetupError(
             f"The batch was sent by {batch.version}, and labeling config or settings (such as TEMPERATURE, MAX_TOKENS, "

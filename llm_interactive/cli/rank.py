@@ -95,6 +95,7 @@ def _makers(
     """The project as it is asked by each model with each prompt."""
     services.settings.require_access()
     project = Project.of(found.key, found.labeling_config, services.settings, services.store.project(found.key))
+    project = services.examples.added_to(project)
     names = dict.fromkeys(name.strip() for name in models.split(",") if name.strip())
     prompts: list[str | None] = [*dict.fromkeys(map(prompt_in_file, prompt_files))]
     makers = [maker(project, name, prompt, replies) for name in names for prompt in prompts or [None]]

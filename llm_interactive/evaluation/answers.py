@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from llm_interactive.errors import InvalidRequest, is_error_text
 from llm_interactive.evaluation.values import Kind, Value, kind_of, value_in
@@ -13,6 +14,8 @@ from llm_interactive.labeling.config import texts_in
 from llm_interactive.labeling.contents import shown_text
 from llm_interactive.outputs.base import Output
 from llm_interactive.outputs.form import Form
+
+T = TypeVar("T")
 
 MAJORITY = "majority"
 GROUND_TRUTH = "ground-truth"
@@ -68,6 +71,12 @@ class Answers:
                 found[task].append(value)
         return dict(found)
 
+    def only(self, keep: Callable[[int], bool]) -> Answers:
+        """The answers for those tasks that `keep` holds for, by their ids."""
+        people = {user: some for user, found in self.people.items() if (some := _some(found, keep))}
+        versions = {version: _some(found, keep) for version, found in self.versions.items()}
+        return replace(self, people=people, ground_truth=_some(self.ground_truth, keep), versions=versions)
+
     def _majority(self) -> dict[int, Value]:
         found: dict[int, Value] = {}
         for task, values in self.by_task().items():
@@ -103,6 +112,15 @@ class Material:
     def has_ground_truth(self) -> bool:
         """Whether any annotation is marked as ground truth."""
         return any(answers.ground_truth for answers in self.outputs)
+
+    def only(self, keep: Callable[[int], bool]) -> Material:
+        """The same of those tasks that `keep` holds for, by their ids."""
+        return Material(
+            [answers.only(keep) for answers in self.outputs],
+            _some(self.subjects, keep),
+            {version: frozenset(filter(keep, tasks)) for version, tasks in self.failed.items()},
+            self.versions,
+        )
 
 
 def gather(forms: Sequence[Form], tasks: Iterable[Task]) -> Material:
@@ -174,6 +192,10 @@ class _Columns:
     def _values(self) -> Iterable[Value]:
         yield from (value for found in self._people.values() for value in found.values())
         yield from (given.value for found in self._versions.values() for given in found.values())
+
+
+def _some(found: Mapping[int, T], keep: Callable[[int], bool]) -> dict[int, T]:
+    return {task: value for task, value in found.items() if keep(task)}
 
 
 def _single(found: Mapping[int, Value]) -> dict[int, Value]:

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
@@ -27,6 +27,7 @@ from llm_interactive.llm.client import Reply
 from llm_interactive.llm.provider_errors import CUT
 from llm_interactive.llm.turns import Queue
 from llm_interactive.predict.budget import Budget
+from llm_interactive.predict.examples import Example
 from llm_interactive.predict.late_predictions import store_late
 from llm_interactive.predict.predictions import prediction
 from llm_interactive.predict.prepare import PreparedTask, Task, id_of
@@ -162,11 +163,13 @@ class BatchRun:
         for start in range(0, len(self._tasks), _GROUP):
             self._ask(range(start, min(start + _GROUP, len(self._tasks))))
 
-    def _ask(self, numbers: Iterable[int]) -> None:
+    def _ask(self, numbers: Sequence[int]) -> None:
         """Ask about the tasks of these numbers; those that cannot be asked about are settled."""
         slots: dict[str, list[Slot]] = {}
-        for number in numbers:
-            for name, prepared in self._prepared_or_settled(number).items():
+        tasks = [self._tasks[number] for number in numbers]
+        examples = self._services.examples.nearest(self._project, tasks, self._deadline)
+        for number, shown in zip(numbers, examples, strict=True):
+            for name, prepared in self._prepared_or_settled(number, shown).items():
                 self._prepared[number, name] = prepared
                 slots.setdefault(self._services.replies.key(prepared), []).append((number, name))
         first = {key: self._prepared[of_key[0]] for key, of_key in slots.items()}
@@ -177,9 +180,10 @@ class BatchRun:
                 self._services.usage.count(self._origin, from_store=len(slots[key]))
             asked.future.add_done_callback(partial(self._settle, slots[key], asked.paid))
 
-    def _prepared_or_settled(self, number: int) -> dict[str, PreparedTask]:
+    def _prepared_or_settled(self, number: int, examples: Sequence[Example]) -> dict[str, PreparedTask]:
         try:
-            prepared = self._project.prepare(self._tasks[number], self._services.images, self._deadline)
+            images, deadline = self._services.images, self._deadline
+            prepared = self._project.prepare(self._tasks[number], images, deadline, examples)
         except BackendError as error:
             failure = error
         except Exception:

@@ -27,6 +27,7 @@ from llm_interactive.llm.batch_api import MOST_BYTES, MOST_LINES, BatchAPI
 from llm_interactive.llm.prices import BATCH_API_SHARE
 from llm_interactive.llm.turns import Queue
 from llm_interactive.predict.budget import Budget, largest
+from llm_interactive.predict.examples import Example
 from llm_interactive.predict.prepare import PreparedTask, Task, id_of
 from llm_interactive.predict.project import Project
 from llm_interactive.predict.trial import try_an_image
@@ -106,14 +107,14 @@ class Submission:
         """What is asked about `tasks`; those that cannot be asked about are told of when their predictions are made."""
         deadline = Deadline.after(_GROUP_SECONDS)
 
-        def prepared(task: Task) -> list[PreparedTask]:
+        def prepared(task: Task, examples: Sequence[Example]) -> list[PreparedTask]:
             try:
-                return list(self._project.prepare(task, self._services.images, deadline).values())
+                return list(self._project.prepare(task, self._services.images, deadline, examples).values())
             except BackendError:
                 return []
 
         with ThreadPoolExecutor(_PREPARED_AT_ONCE, thread_name_prefix="prepare") as pool:
-            for found in pool.map(prepared, tasks):
+            for found in pool.map(prepared, tasks, self._services.examples.nearest(self._project, tasks, deadline)):
                 yield from found
 
     def _try(self, key: str, prepared: PreparedTask) -> None:

@@ -22,6 +22,8 @@ from llm_interactive.store.store import Answered, fingerprint
 
 log = logging.getLogger(__name__)
 
+_EMBEDDING_SECONDS = 2.0
+
 
 class Interactive:
     """A request that Label Studio's page sends for one task while an annotator works on it."""
@@ -115,10 +117,12 @@ class Interactive:
     def _ask(self, form: Form, prompt: str, version: str) -> tuple[PreparedTask, Reply]:
         images, options = self._services.images, self._project.options
         origin = self._project.origin(version)
+        soon = min(self._deadline, Deadline.after(_EMBEDDING_SECONDS))
+        [examples] = self._services.examples.nearest(self._project, [self._task], soon)
         while True:
             prepared = prepare(
                 self._task, prompt, form, options, images, self._deadline, project=self._project.id, urgent=True
-            )
+            ).with_examples(examples, options)
             try:
                 reply = self._services.replies.ask_now(prepared, self._deadline, origin)
             except NoImagesError:

@@ -1,4 +1,4 @@
-"""Titles and progress of projects from Label Studio's API, where its address and a token are set."""
+"""Titles, progress and examples of projects from Label Studio's API, where its address and a token are set."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import BackendError
+from llm_interactive.predict.example_sets import Examples
+from llm_interactive.predict.project import Project
 from llm_interactive.settings import Settings
-from llm_interactive.store.projects import Projects
+from llm_interactive.store.store import Store
 
 if TYPE_CHECKING:
     from llm_interactive.label_studio.client import LabelStudio
@@ -23,9 +25,10 @@ _FRESH_SECONDS = 60.0
 class LabelStudioFacts:
     """Looks projects up in the background: a page shows what is known, and what is new the next time."""
 
-    def __init__(self, settings: Settings, projects: Projects) -> None:
+    def __init__(self, settings: Settings, store: Store, examples: Examples) -> None:
         self._settings = settings
-        self._projects = projects
+        self._store = store
+        self._examples = examples
         self._can_ask = bool(settings.label_studio_url and settings.label_studio_api_key)
         self._lock = threading.Lock()  # guards what follows
         self._fresh: dict[str, Deadline] = {}
@@ -63,4 +66,5 @@ class LabelStudioFacts:
         if found.key == project:
             tasks, labelled = studio.count(number), studio.count(number, annotated=True)
             config = found.labeling_config
-            self._projects.tell(project, title=found.title, config=config, tasks=tasks, labelled=labelled)
+            self._store.projects.tell(project, title=found.title, config=config, tasks=tasks, labelled=labelled)
+            self._examples.renewed(Project.of(project, config, self._settings, self._store.project(project)), studio)

@@ -45,9 +45,9 @@ def plan(services: Services, project: Project, sample: Sequence[Task], tasks: in
     deadline = Deadline.after(_PATIENCE)
     prepared: list[PreparedTask] = []
     failures: list[str] = []
-    for task in sample:
+    for task, examples in zip(sample, services.examples.nearest(project, sample, deadline), strict=True):
         try:
-            prepared += project.prepare(task, services.images, deadline).values()
+            prepared += project.prepare(task, services.images, deadline, examples).values()
         except BackendError as error:
             failures.append(error.message)
     keys = [services.replies.key(one) for one in prepared]

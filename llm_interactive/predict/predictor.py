@@ -40,7 +40,8 @@ class Predictor:
         """
         if self._project is None:
             stored = self._services.store.project(self._id)
-            self._project = Project.of(self._id, self._config, self._services.settings, stored)
+            found = Project.of(self._id, self._config, self._services.settings, stored)
+            self._project = self._services.examples.added_to(found)
         return self._project
 
     def require_usable(self) -> None:
@@ -64,9 +65,12 @@ class Predictor:
         params = ProjectParams.parse(extra_params).model_dump(exclude_none=True)
         if params != project.stored.params:
             services.store.save_params(self._id, params)
-            project = self._project = project.with_params(params, services.settings)
+            project = self._project = services.examples.added_to(project.with_params(params, services.settings))
         services.store.projects.tell(self._id, config=storable(self._config))
         services.settings.require_access()
+        if project.options.few_shot:
+            services.settings.require_examples()
+            services.facts.look_up([self._id])
         services.access.check(project.options.model)
         services.store.save_version(self._id, project.version)
         if services.news.is_new(self._id, project.summary):
@@ -129,6 +133,8 @@ class Predictor:
         )
         if annotation.get("was_cancelled"):
             return
+        if self.project.options.few_shot:
+            self._services.facts.look_up([self._id])
         found = {form.name: prompt_in(result, form.spec.prompt) for form in self.project.forms}
         stored = self.project.stored
         used = {name: prompt for name, prompt in found.items() if prompt and prompt != stored.used(name)}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llm_interactive.deadline import Deadline
@@ -15,8 +15,9 @@ from llm_interactive.llm.client import ChatRequest, Reply
 from llm_interactive.media.image_input import ImageInput
 from llm_interactive.outputs.base import region_id
 from llm_interactive.outputs.form import Form
+from llm_interactive.predict.examples import Example, takes_examples, told
 from llm_interactive.predict.predictions import with_prompt
-from llm_interactive.prompts.messages import Prompt, build_messages
+from llm_interactive.prompts.messages import Prompt, build_messages, with_examples
 from llm_interactive.settings import ChatOptions
 from llm_interactive.text import LONGEST_ID, storable
 
@@ -45,6 +46,18 @@ class PreparedTask:
         found = self.form.regions(reply.texts, self.data, cut=reply.cut)
         everything = with_prompt(found, self.form.prompt_region(self.prompt), self.form)
         return [_of_task(self.task, region) for region in everything]
+
+    def with_examples(self, examples: Sequence[Example], options: ChatOptions) -> PreparedTask:
+        """The same with examples told before the task, as far as the form takes them.
+
+        Raises:
+            TaskDataError: it is all too long.
+        """
+        if not examples or not takes_examples(self.form):
+            return self
+        shown = [message for one in examples for message in told(one, self.prompt, self.form, options)]
+        messages = with_examples(self.request.messages, shown, options)
+        return replace(self, request=replace(self.request, messages=messages))
 
 
 def _of_task(task: str, region: Region) -> Region:

@@ -12,6 +12,7 @@ from llm_interactive.errors import LabelingConfigError, NoPromptYet
 from llm_interactive.labeling.config import PromptSpec, parse_labeling_config
 from llm_interactive.media.image_input import ImageInput
 from llm_interactive.outputs.form import Form
+from llm_interactive.predict.examples import Example, ExampleSet
 from llm_interactive.predict.predictions import WITHOUT_REGIONS
 from llm_interactive.predict.prepare import PreparedTask, Task, prepare
 from llm_interactive.predict.versions import model_version
@@ -23,12 +24,16 @@ from llm_interactive.store.usage import Origin
 
 @dataclass(frozen=True)
 class Project:
-    """A project's id, the forms of its labeling config, the options of its chats, and what is stored of it."""
+    """A project's id, the forms of its labeling config, the options of its chats, and what is stored of it.
+
+    `examples` are what those for a task are chosen from; None if none are shown.
+    """
 
     id: str
     forms: tuple[Form, ...]
     options: ChatOptions
     stored: StoredProject
+    examples: ExampleSet | None = None
 
     @classmethod
     def of(cls, id: str, config: str, settings: Settings, stored: StoredProject) -> Project:
@@ -53,7 +58,8 @@ class Project:
     def version_with(self, prompts: Mapping[str, str | None]) -> str:
         """The version that other `prompts` make, by the prompt field's name."""
         current = {form.name: self.prompt_of(form) for form in self.forms}
-        return model_version({**current, **prompts}, self.forms, self.options)
+        examples = self.examples.digest if self.examples else None
+        return model_version({**current, **prompts}, self.forms, self.options, examples)
 
     def prompt_of(self, form: Form) -> str | None:
         """The form's prompt in a batch: what was used last, else DEFAULT_PROMPT."""
@@ -75,19 +81,22 @@ class Project:
             raise NoPromptYet
         return prompts
 
-    def prepare(self, task: Task, images: ImageInput, deadline: Deadline) -> dict[str, PreparedTask]:
-        """What each prompt asks about a task of a batch, by the prompt field's name.
+    def prepare(
+        self, task: Task, images: ImageInput, deadline: Deadline, examples: Sequence[Example]
+    ) -> dict[str, PreparedTask]:
+        """What each prompt asks about a task of a batch, after `examples` of it, by the prompt field's name.
 
         Raises:
             NoPromptYet: as `batch_prompts`.
             BackendError: as `prepare.prepare`.
         """
         prompts = self.batch_prompts(task)
-        return {
+        asked = {
             form.name: prepare(task, prompts[form.name], form, self.options, images, deadline, project=self.id)
             for form in self.forms
             if form.name in prompts
         }
+        return {name: prepared.with_examples(examples, self.options) for name, prepared in asked.items()}
 
     def own_prompt(self, task: Task, form: Form) -> str | None:
         """The prompt for an annotator who opens a task: the task's own first."""

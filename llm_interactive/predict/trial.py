@@ -20,7 +20,8 @@ def try_an_image(services: Services, project: Project, tasks: Sequence[Task], de
         return
     for task in tasks[:_TRIALS]:
         try:
-            prepared = next(iter(project.prepare(task, images, deadline).values()))
+            [examples] = services.examples.nearest(project, [task], deadline)
+            prepared = next(iter(project.prepare(task, images, deadline, examples).values()))
             services.replies.ask_for_one(prepared, deadline, project.origin(project.version))
         except NoImagesError:
             images.learn(model, sees=False)

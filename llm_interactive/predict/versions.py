@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from llm_interactive.outputs.form import Form
 from llm_interactive.settings import ChatOptions
 
-_WITHOUT_EFFECT = ("default_prompt", "max_prompt_characters")
-"""Options that change no prediction: the prompt itself counts, and a task is sent whole or not at all."""
+_WITHOUT_EFFECT = ("default_prompt", "max_prompt_characters", "few_shot")
+"""Options that change no prediction: the prompt and the examples count, and a task is sent whole or not at all."""
+
+_WITH_EXAMPLES = re.compile(r"/[0-9a-f]{8}-\d+shot$")
 
 
-def model_version(prompts: Mapping[str, str | None], forms: Sequence[Form], options: ChatOptions) -> str:
+def model_version(
+    prompts: Mapping[str, str | None], forms: Sequence[Form], options: ChatOptions, examples: str | None = None
+) -> str:
     """`<model>/<8 hex>`, another one as soon as the outcome would be another; `prompts` by the prompt field's name.
 
-    Label Studio asks only for tasks without a prediction of this version, so it must not change without need.
+    With the digest of a set of `examples` it ends with how many are shown, as `-4shot`. Label Studio asks only for
+    tasks without a prediction of this version, so it must not change without need.
     """
-    outcome = {
+    outcome: dict[str, Any] = {
         "options": {name: value for name, value in asdict(options).items() if name not in _WITHOUT_EFFECT},
         "forms": [
             {
@@ -30,5 +37,13 @@ def model_version(prompts: Mapping[str, str | None], forms: Sequence[Form], opti
             for form in forms
         ],
     }
+    if examples:
+        outcome["examples"] = [options.few_shot, examples]
+    shown = f"-{options.few_shot}shot" if examples else ""
     digest = hashlib.sha256(json.dumps(outcome, sort_keys=True).encode()).hexdigest()[:8]
-    return f"{options.model}/{digest}"
+    return f"{options.model}/{digest}{shown}"
+
+
+def shows_examples(version: str) -> bool:
+    """Whether the predictions of a version were made with examples before the task."""
+    return bool(_WITH_EXAMPLES.search(version))

@@ -138,6 +138,28 @@ def _chat(objects: Sequence[ObjectTag], data: Mapping[str, Any]) -> list[Turn] |
     return turns if all(turn.role.lower() in CHAT_ROLES for turn in turns) else None
 
 
+def with_examples(messages: Messages, examples: Messages, options: ChatOptions) -> Messages:
+    """The messages with those of examples after the system message.
+
+    Raises:
+        TaskDataError: they are too long together.
+    """
+    place = 1 if messages[0]["role"] == "system" else 0
+    both = [*messages[:place], *examples, *messages[place:]]
+    check_length(sum(len(str(message.get("content"))) for message in both), options.max_prompt_characters)
+    return both
+
+
+def is_dialogue(objects: Sequence[ObjectTag], data: Mapping[str, Any]) -> bool:
+    """Whether a task's content is a dialogue between chat roles, which becomes messages of its own."""
+    return _chat(objects, data) is not None
+
+
+def reply_message(text: str) -> ChatCompletionMessageParam:
+    """What the model has said, or should have."""
+    return _message("assistant", text)
+
+
 def _user_message(parts: Sequence[Any], text: str) -> ChatCompletionMessageParam:
     if not parts:
         return _message("user", text)

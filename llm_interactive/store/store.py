@@ -14,6 +14,7 @@ from llm_interactive.llm.client import Reply
 from llm_interactive.store.batches import Batch, Batches, Request
 from llm_interactive.store.database import Database, Rows
 from llm_interactive.store.evaluations import Evaluations
+from llm_interactive.store.example_sets import ExampleSets
 from llm_interactive.store.projects import Projects
 from llm_interactive.store.rankings import Rankings
 from llm_interactive.store.runs import Runs
@@ -26,8 +27,10 @@ from llm_interactive.store.tables import (
     batches,
     calls,
     cancelled,
+    chosen_examples,
     error_texts,
     evaluations,
+    example_sets,
     facts,
     leases,
     pins,
@@ -43,6 +46,8 @@ from llm_interactive.store.usage import Call, Origin, Usage
 
 _READ_CHUNK = 500
 _ANSWERED_DAYS = 30
+_EXAMPLE_DAYS = 60
+_SETS_KEPT = 5
 _MOST_RUNS = 20_000
 _MOST_EVALUATIONS = 1000
 _MOST_BATCHES = 10_000
@@ -137,6 +142,7 @@ class Store:
         self.evaluations = Evaluations(self.database)
         self.rankings = Rankings(self.database)
         self.batches = Batches(self.database)
+        self.example_sets = ExampleSets(self.database)
         self.sweeper = Sweeper(self.database, self._stale)
 
     @property
@@ -283,11 +289,14 @@ class Store:
         now = time.time()
         yield Stale(replies.c.created_at, replies.c.created_at < now - self._reply_seconds)
         yield Stale(answered.c.created_at, answered.c.created_at < now - _ANSWERED_DAYS * 86400)
+        for column in (example_sets.c.made_at, chosen_examples.c.created_at):
+            yield Stale(column, column < now - _EXAMPLE_DAYS * 86400)
         yield Stale(leases.c.until, leases.c.until < now - 10 * LEASE_SECONDS)
         yield Stale(cancelled.c.created_at, cancelled.c.created_at < now - 86400)
         yield beyond_each(prompts.c.id, _PROMPTS_SHOWN, prompts.c.project, prompts.c.field)
+        yield beyond_each(example_sets.c.made_at, _SETS_KEPT, example_sets.c.project)
         yield beyond_each(versions.c.created_at, _VERSIONS_SHOWN, versions.c.project)
-        for table in (replies, answered, batch_requests, ranked, verdicts):
+        for table in (replies, answered, batch_requests, ranked, verdicts, chosen_examples):
             yield beyond(table.c.created_at, _MOST_ROWS)
         yield beyond(calls.c.id, _MOST_ROWS)
         yield beyond(runs.c.started_at, _MOST_RUNS)

@@ -235,6 +235,25 @@ verdicts = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False, index=True),
 )
 
+# The annotated tasks that a project's prompts show as examples, the newest set now; see predict.examples.ExampleSet.
+example_sets = sa.Table(
+    "example_sets",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("content", sa.JSON, nullable=False),
+    sa.Column("made_at", sa.Float, nullable=False),
+)
+
+# Which examples were chosen for a task: the ids of theirs.
+chosen_examples = sa.Table(
+    "chosen_examples",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("tasks", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+)
+
 MIGRATIONS: Migrations = (
     # 1: release 0.2.0, which had no versions, and what came before it.
     (prompts, prompts.c.field, projects, versions, replies, answered, leases),
@@ -252,5 +271,7 @@ MIGRATIONS: Migrations = (
     (batches, batch_requests, calls.c.batched, *(totals.c[name] for name in BATCHED_TOKENS)),
     # 8: how judges rank replies.
     (verdicts,),
+    # 9: examples for prompts.
+    (example_sets, chosen_examples),
 )
 """What version 1, 2, … of the schema added; only ever appended to."""

@@ -29,6 +29,7 @@ from llm_interactive.store.tables import leases
 from testing.batch_api import FakeBatchAPI
 from testing.label_studio import FakeLabelStudio
 from testing.llm import Call, Reply, error
+from tests.server.bodies import choices_region, texts_region
 
 ROOT = Path(__file__).parents[2]
 CONFIG = (ROOT / "examples" / "text-classification.xml").read_text()
@@ -352,6 +353,33 @@ def test_who_stops_waiting_comes_back_on_another_day(
     assert counts(studio) == {1: 8}
     assert paid(llm) == dict.fromkeys(range(1, 9), 1)
     assert "The project has no batches under way" in words(run(studio, "--resume"))
+
+
+def test_it_is_brought_with_the_examples_that_it_was_sent_with(
+    llm: FakeBatchAPI,
+    label: Label,
+    run: Label,
+    statements: Make,
+    prompt: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    studio = statements(8)
+    said = [texts_region("response", "R"), choices_region("Sarcastic")]
+    for number in (1, 2, 3):
+        studio.annotate(number, said)
+    with monkeypatch.context() as patch:
+        interrupted_by(llm, patch)
+        label(studio, FEW_SHOT="1")
+    sent = llm.batches
+    studio.annotate(8, said)
+    plain = ("--yes", "--json", "--prompt-file", str(prompt), "--task", "8", "--new-examples")
+    other = summary(run(studio, *plain, FEW_SHOT="1"), status=1)  # as its request is under way
+    llm.holds = False
+    brought = summary(run(studio, "--resume", "--json", FEW_SHOT="1"))
+    assert brought["done"] == 8
+    assert brought["model_version"].endswith("-1shot")
+    assert brought["model_version"] != other["model_version"]
+    assert llm.batches == sent
 
 
 def test_what_is_under_way_is_not_paid_for_again(

@@ -10,7 +10,7 @@ import pytest
 
 from llm_interactive.labeling.config import PromptSpec
 from llm_interactive.outputs.form import Form
-from llm_interactive.predict.versions import model_version
+from llm_interactive.predict.versions import model_version, shows_examples
 from llm_interactive.settings import ChatOptions, ProjectParams, Settings
 
 Make = Callable[[str], Form]
@@ -25,8 +25,8 @@ NO_PARAMS = ProjectParams()
 DYNAMIC = '<Choices name="c" toName="text" value="$options"/>'
 
 
-def version(form: Form, prompt: str | None = "P", options: ChatOptions = OPTIONS) -> str:
-    return model_version({form.name: prompt}, [form], options)
+def version(form: Form, prompt: str | None = "P", options: ChatOptions = OPTIONS, examples: str | None = None) -> str:
+    return model_version({form.name: prompt}, [form], options, examples)
 
 
 def test_a_version_is_the_model_and_eight_hex_digits(form: Make) -> None:
@@ -197,3 +197,18 @@ def test_of_several_prompts_each_counts_for_its_own_field(specs: ParseAll, chang
 def test_a_prompt_of_a_field_that_the_config_does_not_have_makes_no_version(specs: ParseAll) -> None:
     forms = [Form.of(spec) for spec in specs(SEVERAL)]
     assert several(forms, a_prompt="A", gone="G") == several(forms, a_prompt="A")
+
+
+def test_other_examples_are_another_version_that_says_how_many_are_shown(form: Make) -> None:
+    four = ChatOptions(few_shot=4)
+    versions = [version(form(AREAS), options=four, examples=digest) for digest in ("a", "b")]
+    versions.append(version(form(AREAS), options=ChatOptions(few_shot=2), examples="a"))
+    assert [name.rpartition("-")[2] for name in versions] == ["4shot", "4shot", "2shot"]
+    assert len(set(versions)) == 3
+    assert all(map(shows_examples, versions))
+
+
+def test_without_a_set_of_examples_it_makes_no_difference_how_many_are_wanted(form: Make) -> None:
+    assert version(form(AREAS), options=ChatOptions(few_shot=4)) == version(form(AREAS))
+    assert not shows_examples(version(form(AREAS), options=ChatOptions(few_shot=4)))
+    assert not shows_examples("a-model-4shot/12345678")
