@@ -210,7 +210,7 @@ def _by_name(areas: Sequence[ControlTag], prefix: str) -> list[ControlTag]:
 
 
 def _response(group: Sequence[ControlTag], prefix: str) -> ControlTag | None:
-    areas = [tag for tag in group if _holds_text(tag)]
+    areas = [tag for tag in group if _holds_text(tag) and tag.objects]
     return next(iter(_by_name(areas, prefix) or areas), None)
 
 

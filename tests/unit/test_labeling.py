@@ -329,6 +329,12 @@ def test_a_config_that_cannot_be_asked_about_is_told_what_to_add(specs: ParseAll
     assert add in caught.value.message
 
 
+def test_a_response_that_belongs_to_no_tag_is_none(specs: ParseAll) -> None:
+    [spec] = specs(TEXT + area("prompt") + area("response", "nothing") + area("answer"))
+    assert spec.response is not None
+    assert spec.response.name == "answer"
+
+
 def test_a_config_in_which_two_tags_share_a_name_is_refused(specs: ParseAll) -> None:
     with pytest.raises(LabelingConfigError, match='the name "text"'):
         specs(TEXT + area("prompt") + '<Rating name="text" toName="text"/>')
