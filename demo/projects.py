@@ -15,11 +15,15 @@ CONNECTION_TITLE = "LLM Interactive"
 
 @dataclass(frozen=True)
 class Example:
-    """A labeling config of `examples/` (the file's name without its ending) and what to try with it."""
+    """A labeling config of `examples/` (the file's name without its ending) and what to try with it.
+
+    `params` are the extra params of its connection.
+    """
 
     name: str
     title: str
     prompt: str
+    params: str | None = None
 
     @property
     def label_config(self) -> str:
@@ -40,6 +44,7 @@ ALL_EXAMPLES = (
     Example("two-prompts", "Two prompts in one form", "Summarize the message in one sentence."),
     Example("document-fields", "Fields of an invoice", "Read number, date, total and category of the invoice."),
     Example("preference-pair", "Preference pair", "Which answer is more helpful, and why?"),
+    Example("two-replies", "Two replies to choose from", "Answer in one or two sentences.", '{"temperature": 1}'),
     Example("ranked-list", "Ranked list", "Rank the answers by how helpful they are."),
     Example("reviews", "Reviews, annotated", "Is this positive or negative?"),
     Example("image-receipts", "Receipts", "Which category does this receipt belong to?"),
@@ -66,11 +71,11 @@ def prepare(studio: LabelStudio, backend_url: str, on_step: Callable[[str], None
         # A start that was interrupted may have left a project without tasks.
         if not found or not found["task_number"]:
             studio.import_tasks(project, _local_tasks(studio, project, example))
-        prepared.append(Prepared(example, project, _connect(studio, project, backend_url)))
+        prepared.append(Prepared(example, project, _connect(studio, project, backend_url, example.params)))
     return prepared
 
 
-def _connect(studio: LabelStudio, project: int, url: str) -> str | None:
+def _connect(studio: LabelStudio, project: int, url: str, params: str | None) -> str | None:
     """Connect the model unless it is connected already; the reason where it refuses."""
     for backend in studio.backends(project):
         if backend["title"] == CONNECTION_TITLE:
@@ -79,7 +84,7 @@ def _connect(studio: LabelStudio, project: int, url: str) -> str | None:
             # Its port has changed: a new connection also brings the webhook along, an edited one would not.
             studio.disconnect_backend(project, backend)
     try:
-        studio.connect_backend(project, url, title=CONNECTION_TITLE)
+        studio.connect_backend(project, url, title=CONNECTION_TITLE, extra_params=params)
     except Refused as refusal:
         return str(refusal)
     return None

@@ -89,7 +89,7 @@ def _compared(name: str, config: str) -> list[Source]:
 
 def _replied(name: str, replies: Replies) -> list[Source]:
     if name == "preference":
-        fit = [f for f in replies.forms if len(f.texts) > 1 and any(map(sources.is_preference, f.spec.controls))]
+        fit = [f for f in replies.forms if f.rivals]
         return [partial(sources.preference, replies, form) for form in fit]
     if name == "rating":
         fit = [f for f in replies.forms if f.texts and any(tag.tag == "Rating" for tag in f.spec.controls)]

@@ -12,7 +12,7 @@ from llm_interactive.export.replies import Replies
 from llm_interactive.label_studio.records import Annotation, Task
 from llm_interactive.labeling.tags import ControlTag, Region
 from llm_interactive.outputs.annotated import LeftOut
-from llm_interactive.outputs.form import Form
+from llm_interactive.outputs.form import Form, is_preference
 from llm_interactive.outputs.scalars import stored_values
 from llm_interactive.store.store import fingerprint
 
@@ -65,11 +65,6 @@ def preference(replies: Replies, form: Form, task: Task, annotation: Annotation)
             yield Completion(asked.messages, reply, origin, good=False, reason="both replies are bad")
     else:
         raise LeftOut("neither reply is preferred")
-
-
-def is_preference(control: ControlTag) -> bool:
-    """Whether a control says which of two responses is better: Choices of A, B and others."""
-    return control.tag == "Choices" and control.name.startswith("preference") and len(control.labels) >= 2
 
 
 def rating(replies: Replies, form: Form, task: Task, annotation: Annotation) -> Iterator[Judged]:

@@ -34,17 +34,29 @@ class Form:
         spec: the prompt field and its controls.
         outputs: those that are filled, in document order.
         unfilled: the others, each with the reason.
+        rivals: TextAreas of which annotators prefer one: each is filled by a reply of its own.
     """
 
     spec: PromptSpec
     outputs: tuple[Output, ...]
     unfilled: tuple[tuple[ControlTag, str], ...]
+    rivals: tuple[Output, ...] = ()
 
     @classmethod
     def of(cls, spec: PromptSpec) -> Form:
         """The form of a prompt spec."""
         outputs, unfilled = outputs_of(spec)
-        return cls(spec, outputs, unfilled)
+        areas = tuple(output for output in outputs if isinstance(output, TextArea))
+        chosen = next((control for control in spec.controls if is_preference(control)), None)
+        if chosen is None or len(areas) < 2:
+            return cls(spec, outputs, unfilled)
+        filled = tuple(output for output in outputs if output.control != chosen)
+        return cls(spec, filled, (*unfilled, (chosen, "annotators choose which response is better")), areas)
+
+    @cached_property
+    def asked(self) -> tuple[Output, ...]:
+        """The outputs that one reply fills: of rivals the first one."""
+        return tuple(output for output in self.outputs if output not in self.rivals[1:])
 
     @property
     def name(self) -> str:
@@ -66,7 +78,7 @@ class Form:
     @cached_property
     def is_plain(self) -> bool:
         """Whether the whole reply is the one thing that is filled, so that no schema is needed."""
-        return len(self.outputs) == 1 and isinstance(self.outputs[0], TextArea)
+        return len(self.asked) == 1 and isinstance(self.asked[0], TextArea)
 
     @cached_property
     def texts(self) -> tuple[ControlTag, ...]:
@@ -108,15 +120,21 @@ class Form:
         return read(reply, self._open(data), data, cut=cut)
 
     def regions(self, replies: Sequence[str], data: Data, *, cut: bool = False) -> list[Region]:
-        """The regions that replies make: the first one fills the form, the texts of all stand in the response."""
+        """The regions that replies make: the first one fills the form, the texts of all stand in the response.
+
+        Of rivals, each holds the text of one.
+        """
         if self.is_plain:
-            return self.outputs[0].regions(list(replies), data)
-        answers = [self.read(reply, data, cut=cut) for reply in replies]
-        values = dict(answers[0].values)
-        if self.texts and len(answers) > 1:
-            name = self.texts[0].name
-            texts = [answer.values.get(name) for answer in answers]
-            values[name] = [text for text in texts if text]
+            values: dict[str, Any] = {}
+            texts: list[Any] = list(replies)
+        else:
+            answers = [self.read(reply, data, cut=cut) for reply in replies]
+            values = dict(answers[0].values)
+            texts = [answer.values.get(self.texts[0].name) for answer in answers] if self.texts else []
+        if self.rivals:
+            values |= {rival.control.name: text for rival, text in zip(self.rivals, texts, strict=False)}
+        elif len(texts) > 1 or self.is_plain:
+            values[self.texts[0].name] = [text for text in texts if text]
         return self._regions(values, data)
 
     def _regions(self, values: Mapping[str, Any], data: Data) -> list[Region]:
@@ -135,14 +153,19 @@ class Form:
 
     def _open(self, data: Data) -> tuple[Output, ...]:
         """The outputs that can be filled for a task: those that the task brings labels for."""
-        return self.outputs if self._constant else tuple(out for out in self.outputs if has_options(out, data))
+        return self.asked if self._constant else tuple(out for out in self.asked if has_options(out, data))
 
     @cached_property
     def _constant(self) -> tuple[Schema, str] | None:
-        if self.is_plain or any(output.depends_on_task for output in self.outputs):
+        if self.is_plain or any(output.depends_on_task for output in self.asked):
             return None
-        said = guide(self.outputs, {})  # first, as it is bounded
-        return object_schema(self.outputs, {}), said
+        said = guide(self.asked, {})  # first, as it is bounded
+        return object_schema(self.asked, {}), said
+
+
+def is_preference(control: ControlTag) -> bool:
+    """Whether a control says which of two responses is better: Choices of A, B and others."""
+    return control.tag == "Choices" and control.name.startswith("preference") and len(control.labels) >= 2
 
 
 def _meaning(tag: ControlTag) -> list[Any]:

@@ -105,7 +105,7 @@ def prepare(
         model=options.model,
         messages=build_messages(data, asked, form.spec.objects, options, seen),
         temperature=options.temperature,
-        num_responses=options.num_responses,
+        num_responses=max(options.num_responses, len(form.rivals)),
         max_tokens=options.max_tokens,
         schema=form.schema(data) if structured else None,
     )

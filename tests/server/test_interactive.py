@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from label_studio_sdk.label_interface import LabelInterface
 
+from demo.paths import EXAMPLES
 from testing.llm import FakeLLM, Reply, error
 from tests.server.bodies import (
     CHAT,
@@ -27,6 +28,7 @@ from tests.server.bodies import (
 )
 from tests.server.conftest import KEY, MakeApp
 
+TWO_REPLIES = (EXAMPLES / "two-replies.xml").read_text()
 QUESTION = "Is this text sarcastic? Answer with one of: Sarcastic, Not Sarcastic."
 
 
@@ -257,3 +259,13 @@ def test_the_projects_id_alone_is_not_the_project(client: FlaskClient, llm: Fake
     response = client.post("/predict", json=batch([task()], project="4.1899999999"))
     assert response.status_code == 400
     assert len(llm.calls) == 1
+
+
+def test_two_replies_to_choose_from_come_from_one_request(client: FlaskClient, llm: FakeLLM) -> None:
+    llm.answer = Reply(texts=["The first one.", "The second one."])
+    entry = press(client, typed("Answer.", config=TWO_REPLIES, about=task(data={"question": "Why?"})))
+    [call] = llm.calls
+    assert call.json["n"] == 2
+    assert texts(entry, "response-a") == ["The first one."]
+    assert texts(entry, "response-b") == ["The second one."]
+    assert {region["from_name"] for region in entry["result"]} == {"prompt", "response-a", "response-b"}

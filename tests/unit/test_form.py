@@ -147,6 +147,24 @@ def test_relations_are_filled_where_there_are_labels_to_join(form: Make) -> None
 # ------------------------------------------------------------------------------------------------ what is asked for
 
 
+RIVALS = AREAS + NOTES + choices("A", "B", "Same").replace('name="c"', 'name="preference"')
+
+
+def test_of_responses_to_choose_from_each_is_a_reply_of_its_own_and_the_choice_is_left_to_people(form: Make) -> None:
+    made = form(RIVALS)
+    assert made.is_plain
+    assert filled(made, "One.", "Another one.") == {"response": ["One."], "notes": ["Another one."]}
+    assert filled(made, "The only one.") == {"response": ["The only one."]}
+    assert {tag.name: why for tag, why in made.unfilled}["preference"].startswith("annotators choose")
+
+
+def test_what_stands_beside_responses_to_choose_from_is_filled_by_the_first_reply(form: Make) -> None:
+    made = form(RIVALS + choices("Yes", "No"))
+    replies: list[str | dict[str, Any]] = [{"response": "One.", "c": "Yes"}, {"response": "Two.", "c": "No"}]
+    assert filled(made, *replies) == {"response": ["One."], "notes": ["Two."], "c": ["Yes"]}
+    assert set(made.schema({"text": "x"})["properties"]) == {"response", "c"}
+
+
 def test_a_text_alone_needs_no_schema(form: Make) -> None:
     assert form(AREAS).is_plain
 
