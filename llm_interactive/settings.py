@@ -119,6 +119,7 @@ Key = Annotated[SecretStr, AfterValidator(_key)]
 Url = Annotated[str, AfterValidator(_http_url)]
 Text = Annotated[str, BeforeValidator(_with_line_breaks)]
 Temperature = Annotated[Annotated[float, Field(ge=0, le=2)] | None, BeforeValidator(_none)]
+ModelName = Annotated[str, Field(min_length=1, max_length=200)]
 NumResponses = Annotated[int, Field(ge=1, le=16)]
 FewShot = Annotated[int, Field(ge=0, le=16)]
 Price = Annotated[float, Field(ge=0)]
@@ -163,6 +164,11 @@ class Settings(BaseSettings):
         "openai, azure or ollama",
     )
     openai_model: str = _setting("gpt-3.5-turbo", "Model to ask.", "text")
+    second_model: str | None = _setting(
+        None,
+        "Model of the other response where people say which of two is better; if unset, `OPENAI_MODEL` gives both.",
+        "text",
+    )
     openai_api_key: Key | None = _setting(
         None, "API key of OpenAI or Azure. A local server takes any value.", "ASCII text without blanks"
     )
@@ -396,6 +402,7 @@ class Settings(BaseSettings):
             image_mode=chosen.image_mode,
             image_detail=chosen.image_detail,
             few_shot=chosen.few_shot,
+            second_model=chosen.second_model,
         )
 
 
@@ -415,6 +422,7 @@ class ChatOptions:
     image_detail: str = "auto"
     max_prompt_characters: int = 1_000_000
     few_shot: int = 0
+    second_model: str | None = None
 
 
 class ProjectParams(BaseModel):
@@ -422,7 +430,8 @@ class ProjectParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
 
-    openai_model: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(default=None, alias="model")
+    openai_model: ModelName | None = Field(default=None, alias="model")
+    second_model: ModelName | None = None
     temperature: Temperature | None = None
     num_responses: NumResponses | None = None
     max_tokens: MaxTokens | None = None

@@ -92,6 +92,8 @@ def label(
                 raise typer.Exit(2)
             budget = _budget(services, asked, max_cost)
             if batch_api:
+                if len(asked.models) > 1:
+                    raise SetupError("A batch of the Batch API is of one model. Label without --batch-api.")
                 with BatchAPI(services.client, services.settings) as api:
                     labeling = label_batch.BatchLabeling(services, studio, project, asked, api)
                     count = labeling.label(tasks, count, budget)
@@ -190,12 +192,13 @@ def _ids(text: str | None) -> list[int] | None:
 def _budget(services: Services, project: Project, most: float | None) -> Budget | None:
     if most is None:
         return None
-    model, prices = project.options.model, services.prices
-    if prices.cost(model, {"prompt_tokens": 1, "cached_tokens": 0, "completion_tokens": 1}) is None:
-        raise SetupError(
-            f"The price of {model} is not known, so --max-cost cannot hold. Set PRICE_INPUT and PRICE_OUTPUT."
-        )
-    return Budget(most, lambda reply: prices.cost(model, asdict(reply)) or 0.0)
+    models, prices = project.models, services.prices
+    for model in models:
+        if prices.cost(model, {"prompt_tokens": 1, "cached_tokens": 0, "completion_tokens": 1}) is None:
+            raise SetupError(
+                f"The price of {model} is not known, so --max-cost cannot hold. Set PRICE_INPUT and PRICE_OUTPUT."
+            )
+    return Budget(most, lambda reply: max(prices.cost(model, asdict(reply)) or 0.0 for model in models))
 
 
 def with_progress(doing: str, through: Iterable[int], count: int) -> None:

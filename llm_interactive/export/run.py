@@ -72,7 +72,7 @@ def sources_of(names: Sequence[str], format: Format, config: str, replies: Calla
     """
     if not format.judged:
         known = replies()
-        return [partial(sources.submitted, known, form) for form in known.forms]
+        return [partial(sources.preferred if form.rivals else sources.submitted, known, form) for form in known.forms]
     found: list[Source] = []
     for name in names:
         made = _compared(name, config) if name in ("pairwise", "ranker") else _replied(name, replies())
@@ -94,7 +94,7 @@ def _replied(name: str, replies: Replies) -> list[Source]:
     if name == "rating":
         fit = [f for f in replies.forms if f.texts and any(tag.tag == "Rating" for tag in f.spec.controls)]
         return [partial(sources.rating, replies, form) for form in fit]
-    return [partial(sources.corrections, replies, form) for form in replies.forms]
+    return [partial(sources.corrections, replies, form) for form in replies.forms if not form.rivals]
 
 
 def export(tasks: Iterable[Task], found_by: Sequence[Source], format: Format, destination: Destination) -> Summary:

@@ -67,6 +67,14 @@ def preference(replies: Replies, form: Form, task: Task, annotation: Annotation)
         raise LeftOut("neither reply is preferred")
 
 
+def preferred(replies: Replies, form: Form, task: Task, annotation: Annotation) -> Iterator[Judged]:
+    """The better of two responses."""
+    for one in preference(replies, form, task, annotation):
+        if not isinstance(one, Pair):
+            raise LeftOut(one.reason)
+        yield Completion(one.messages, one.chosen, one.origin)
+
+
 def rating(replies: Replies, form: Form, task: Task, annotation: Annotation) -> Iterator[Judged]:
     """The reply is good or bad by its stars, and better than one that another annotation gives clearly fewer."""
     control = next(tag for tag in form.spec.controls if tag.tag == "Rating")

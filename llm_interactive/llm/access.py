@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, wait
 from datetime import UTC, datetime
 from typing import Any
@@ -37,8 +37,8 @@ class Access:
         self._again = Deadline(float("-inf"))
         self._told: set[str] = set()
 
-    def check(self, model: str) -> None:
-        """Check the key, for two seconds at most; what the list says of `model` is logged once.
+    def check(self, asked: Iterable[str]) -> None:
+        """Check the key, for two seconds at most; what the list says of the models that are `asked` is logged once.
 
         A provider that is slow, away or without a list is no reason not to connect.
 
@@ -56,7 +56,8 @@ class Access:
         except BackendError as error:
             self._tell(f"The models could not be listed: {error.message}")
         else:
-            self._tell(self._warning(model, models))
+            for model in asked:
+                self._tell(self._warning(model, models))
 
     def _asked(self) -> Future[Models]:
         with self._lock:

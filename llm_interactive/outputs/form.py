@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -57,6 +57,18 @@ class Form:
     def asked(self) -> tuple[Output, ...]:
         """The outputs that one reply fills: of rivals the first one."""
         return tuple(output for output in self.outputs if output not in self.rivals[1:])
+
+    @cached_property
+    def sides(self) -> tuple[Form, ...]:
+        """Of two rivals, the form of each: the first one with what else is filled. None where there are no two."""
+        if len(self.rivals) != 2:
+            return ()
+        first, second = (rival.control for rival in self.rivals)
+        rest = tuple(tag for tag in self.spec.controls if tag != second and not is_preference(tag))
+        return tuple(
+            Form.of(replace(self.spec, controls=controls, response=area))
+            for area, controls in ((first, rest), (second, (second,)))
+        )
 
     @property
     def name(self) -> str:

@@ -32,6 +32,7 @@ from llm_interactive.predict.late_predictions import store_late
 from llm_interactive.predict.predictions import prediction
 from llm_interactive.predict.prepare import PreparedTask, Task, id_of
 from llm_interactive.predict.project import Project
+from llm_interactive.predict.sides import whose
 from llm_interactive.predict.trial import try_an_image
 from llm_interactive.prompts.current import written_in
 from llm_interactive.services import Services
@@ -49,7 +50,7 @@ _GROUP = 200
 
 Outcome = Reply | BackendError
 Slot = tuple[int, str]
-"""A task's place in the batch, and the name of the prompt field that asks about it."""
+"""A task's place in the batch, and the name of the side that is asked for."""
 
 
 class BatchRun:
@@ -283,7 +284,10 @@ class BatchRun:
         for (number, _), prepared in self._prepared.items():
             if result := entries[number].get("result"):
                 key = self._project.answered_key(prepared.task, prepared.form)
-                given[key] = (prepared.prompt, written_in(result, prepared.form.texts))
+                _, texts = given.get(key, ("", []))
+                given[key] = (prepared.prompt, [*texts, *written_in(result, prepared.form.texts)])
+        if compared := whose(self._project.forms, self._prepared.values(), self._origin):
+            self._services.store.rankings.save(self._project.id, compared)
         self._services.store.save_answered(self._project.id, given)
 
 

@@ -115,8 +115,8 @@ def examples_in(forms: Sequence[Form], tasks: Iterable[Task], options: ChatOptio
 
 
 def takes_examples(form: Form) -> bool:
-    """Whether examples can be told in a form's prompt: they are texts only."""
-    return not form.shows_images
+    """Whether examples can be told in a form's prompt: they are texts only, and of one reply."""
+    return not form.shows_images and not form.rivals
 
 
 def told(example: Example, prompt: str, form: Form, options: ChatOptions) -> Messages:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from llm_interactive.deadline import Deadline
@@ -12,10 +14,12 @@ from llm_interactive.labeling.tags import Region
 from llm_interactive.llm.client import Reply
 from llm_interactive.llm.provider_errors import CUT
 from llm_interactive.outputs.form import Form
+from llm_interactive.predict.examples import Example
 from llm_interactive.predict.manual_edits import answered_by_prediction, has_outcome, is_only_an_edit
 from llm_interactive.predict.predictions import Prediction, error_region, prediction
-from llm_interactive.predict.prepare import PreparedTask, Task, id_of, prepare
+from llm_interactive.predict.prepare import PreparedTask, Task, id_of
 from llm_interactive.predict.project import Project
+from llm_interactive.predict.sides import Side, whose
 from llm_interactive.prompts.current import prompt_in, written_in
 from llm_interactive.services import Services
 from llm_interactive.store.store import Answered, fingerprint
@@ -89,7 +93,7 @@ class Interactive:
         try:
             if not prompt:
                 raise NoPromptYet
-            prepared, reply = self._ask(form, prompt, version)
+            asked = self._ask(form, prompt, version)
         except BackendError as error:
             if typed or not isinstance(error, NoPromptYet):
                 self._report(error)
@@ -97,14 +101,16 @@ class Interactive:
             if shown is None or not self._services.settings.show_errors_in_response:
                 raise
             return [shown]
-        if reply.cut:
+        if any(reply.cut for _, reply in asked):
             log.warning("Project %s, task %s: %s", self._project.id, id_of(self._task), CUT)
         self._services.usage.count(origin, interactive_done=1)
-        regions = prepared.regions(reply)
+        regions = [region for prepared, reply in asked for region in prepared.regions(reply)]
         last = self._last_answer(form)
         key = self._project.answered_key(id_of(self._task), form)
         given = {key: (prompt, written_in(regions, form.texts))}
         used = {form.name: prompt} if typed and prompt != self._project.stored.used(form.name) else {}
+        if compared := whose([form], [prepared for prepared, _ in asked], origin):
+            self._services.store.rankings.save(self._project.id, compared)
         self._services.store.save_answered(self._project.id, given, {key: last} if last else {}, used)
         return self._services.pages.additions(regions, form, self._project.id, self._task)
 
@@ -114,14 +120,21 @@ class Interactive:
         self._services.running.error(current, error.message)
         log.warning("Project %s, task %s: %s", self._project.id, id_of(self._task), error.message)
 
-    def _ask(self, form: Form, prompt: str, version: str) -> tuple[PreparedTask, Reply]:
-        images, options = self._services.images, self._project.options
-        origin = self._project.origin(version)
+    def _ask(self, form: Form, prompt: str, version: str) -> list[tuple[PreparedTask, Reply]]:
         soon = min(self._deadline, Deadline.after(_EMBEDDING_SECONDS))
         [examples] = self._services.examples.nearest(self._project, [self._task], soon)
+        sides = self._project.sides(self._task, form)
+        with ThreadPoolExecutor(len(sides)) as pool:
+            return list(pool.map(partial(self._ask_side, prompt, version, examples), sides))
+
+    def _ask_side(
+        self, prompt: str, version: str, examples: Sequence[Example], side: Side
+    ) -> tuple[PreparedTask, Reply]:
+        images, options = self._services.images, side.options
+        origin = self._project.origin(version)
         while True:
-            prepared = prepare(
-                self._task, prompt, form, options, images, self._deadline, project=self._project.id, urgent=True
+            prepared = side.prepare(
+                self._task, prompt, images, self._deadline, project=self._project.id, urgent=True
             ).with_examples(examples, options)
             try:
                 reply = self._services.replies.ask_now(prepared, self._deadline, origin)

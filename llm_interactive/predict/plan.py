@@ -64,7 +64,7 @@ def plan(services: Services, project: Project, sample: Sequence[Task], tasks: in
     seconds = _mean([call.seconds for call in before if not call.batched])
     return Plan(
         tasks=tasks,
-        paid=round(len(paid) * share / len(project.forms)),
+        paid=round(len(paid) / max(1, len(keys)) * (len(sample) - len(failures)) * share),
         failing=round(len(failures) * share),
         failure=max(failures, key=failures.count, default=None),
         prompt_tokens=prompt_tokens,

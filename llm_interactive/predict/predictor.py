@@ -71,7 +71,7 @@ class Predictor:
         if project.options.few_shot:
             services.settings.require_examples()
             services.facts.look_up([self._id])
-        services.access.check(project.options.model)
+        services.access.check(project.models)
         services.store.save_version(self._id, project.version)
         if services.news.is_new(self._id, project.summary):
             log.info("Project %s: %s", self._id, project.summary)

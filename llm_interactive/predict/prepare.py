@@ -27,13 +27,14 @@ Task = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class PreparedTask:
-    """What is asked about a task by one prompt."""
+    """What is asked about a task by one prompt. `shows_prompt`: the reply's regions come with that of the prompt."""
 
     task: str
     data: Mapping[str, Any]
     form: Form
     prompt: str
     request: ChatRequest
+    shows_prompt: bool = True
 
     def faults(self, text: str) -> tuple[str, ...]:
         """What of a reply does not fit the schema, in words for the model."""
@@ -44,8 +45,9 @@ class PreparedTask:
     def regions(self, reply: Reply) -> list[Region]:
         """The regions that the reply makes, those of the outputs and of the prompt field."""
         found = self.form.regions(reply.texts, self.data, cut=reply.cut)
-        everything = with_prompt(found, self.form.prompt_region(self.prompt), self.form)
-        return [_of_task(self.task, region) for region in everything]
+        if self.shows_prompt:
+            found = with_prompt(found, self.form.prompt_region(self.prompt), self.form)
+        return [_of_task(self.task, region) for region in found]
 
     def with_examples(self, examples: Sequence[Example], options: ChatOptions) -> PreparedTask:
         """The same with examples told before the task, as far as the form takes them.

@@ -14,8 +14,9 @@ from llm_interactive.media.image_input import ImageInput
 from llm_interactive.outputs.form import Form
 from llm_interactive.predict.examples import Example, ExampleSet
 from llm_interactive.predict.predictions import WITHOUT_REGIONS
-from llm_interactive.predict.prepare import PreparedTask, Task, prepare
-from llm_interactive.predict.versions import model_version
+from llm_interactive.predict.prepare import PreparedTask, Task, id_of
+from llm_interactive.predict.sides import Side, sides_of
+from llm_interactive.predict.versions import model_version, models_of
 from llm_interactive.prompts.current import prompt_of_task
 from llm_interactive.settings import ChatOptions, ProjectParams, Settings
 from llm_interactive.store.store import StoredProject
@@ -51,6 +52,11 @@ class Project:
         return any(form.shows_images for form in self.forms)
 
     @property
+    def models(self) -> list[str]:
+        """The models that are asked."""
+        return models_of(self.forms, self.options)
+
+    @property
     def version(self) -> str:
         """Name of what a batch's predictions are made by, now."""
         return self.version_with({})
@@ -84,7 +90,7 @@ class Project:
     def prepare(
         self, task: Task, images: ImageInput, deadline: Deadline, examples: Sequence[Example]
     ) -> dict[str, PreparedTask]:
-        """What each prompt asks about a task of a batch, after `examples` of it, by the prompt field's name.
+        """What each prompt asks about a task of a batch, after `examples` of it, by the names of `sides`.
 
         Raises:
             NoPromptYet: as `batch_prompts`.
@@ -92,11 +98,16 @@ class Project:
         """
         prompts = self.batch_prompts(task)
         asked = {
-            form.name: prepare(task, prompts[form.name], form, self.options, images, deadline, project=self.id)
+            side.name: side.prepare(task, prompts[form.name], images, deadline, project=self.id)
             for form in self.forms
             if form.name in prompts
+            for side in self.sides(task, form)
         }
         return {name: prepared.with_examples(examples, self.options) for name, prepared in asked.items()}
+
+    def sides(self, task: Task, form: Form) -> list[Side]:
+        """What is to be asked for a form about a task."""
+        return sides_of(form, self.options, self.id, id_of(task))
 
     def own_prompt(self, task: Task, form: Form) -> str | None:
         """The prompt for an annotator who opens a task: the task's own first."""

@@ -203,7 +203,7 @@ class _Bill:
         if self.budget:
             self.budget.pay(reply)
         tokens = {name: getattr(reply, name) for name in TOKENS}
-        origin = self.origin
+        origin = self.origin.by(request.model)
         self.calls.append(Call(origin.project, origin.version, self.task, request.model, outcome, seconds, **tokens))
 
 

@@ -14,14 +14,19 @@ _TRIALS = 5
 
 
 def try_an_image(services: Services, project: Project, tasks: Sequence[Task], deadline: Deadline) -> None:
-    """Ask about one of `tasks`, unless it is known how the model takes images; the reply waits in the store."""
-    images, model = services.images, project.options.model
-    if images.knows(model):
-        return
+    """Ask about one of `tasks`, unless it is known how the models take images; the reply waits in the store."""
+    for model in project.models:
+        if not services.images.knows(model):
+            _try(services, project, model, tasks, deadline)
+
+
+def _try(services: Services, project: Project, model: str, tasks: Sequence[Task], deadline: Deadline) -> None:
+    images = services.images
     for task in tasks[:_TRIALS]:
         try:
             [examples] = services.examples.nearest(project, [task], deadline)
-            prepared = next(iter(project.prepare(task, images, deadline, examples).values()))
+            asked = project.prepare(task, images, deadline, examples).values()
+            prepared = next(one for one in asked if one.request.model == model)
             services.replies.ask_for_one(prepared, deadline, project.origin(project.version))
         except NoImagesError:
             images.learn(model, sees=False)

@@ -29,6 +29,10 @@ class Origin:
         """The model that the version names."""
         return self.version.rpartition("/")[0]
 
+    def by(self, model: str) -> Origin:
+        """The same for `model` alone, where the version names two."""
+        return Origin(self.project, f"{model}/{self.version.rpartition('/')[2]}")
+
 
 @dataclass(frozen=True)
 class Call:

@@ -1,0 +1,104 @@
+"""Two responses in one form, of which people say which is better: two models or two replies, and never the choice."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from label_studio_sdk.label_interface import LabelInterface
+
+from llm_interactive.settings import Settings
+from llm_interactive.store.rankings import Ranked
+from llm_interactive.store.store import Store
+from testing.llm import Call, FakeLLM, Reply
+from tests.server.bodies import PROJECT, Json, batch, interactive, press, results, setup, task, texts, texts_region
+
+CONFIG = (Path(__file__).parents[2] / "examples" / "two-replies.xml").read_text()
+COUNT = 12
+
+
+def asked(number: int) -> Json:
+    return task(number, data={"question": f"Question {number}?"})
+
+
+def typed(number: int = 1) -> Json:
+    return interactive(texts_region("prompt", "Be brief.", to="question"), about=asked(number), config=CONFIG)
+
+
+def both(entry: Json) -> tuple[str, str]:
+    [first], [second] = texts(entry, "response-a"), texts(entry, "response-b")
+    return first, second
+
+
+def reply_of(call: Call) -> Reply:
+    return Reply(texts=[f"Reply {number} of {call.json['model']}" for number in range(call.json.get("n", 1))])
+
+
+@pytest.fixture(autouse=True)
+def names_its_model(llm: FakeLLM) -> None:
+    llm.answer = reply_of
+
+
+def connect(client: FlaskClient, **params: object) -> str:
+    """Chooses what the connection form says; the project's version."""
+    version: str = setup(client, config=CONFIG, extra_params=params).get_json()["model_version"]
+    return version
+
+
+def whose(settings: Settings) -> dict[str, Ranked]:
+    with closing(Store(settings.sqlalchemy_url, settings.reply_ttl)) as store:
+        return store.rankings.of(PROJECT)
+
+
+def test_one_model_gives_both_responses_in_one_call(client: FlaskClient, llm: FakeLLM) -> None:
+    entry = press(client, typed())
+    assert both(entry) == ("Reply 0 of gpt-3.5-turbo", "Reply 1 of gpt-3.5-turbo")
+    [call] = llm.calls
+    assert call.json["n"] == 2
+    assert "response_format" not in call.json
+
+
+def test_two_models_give_one_response_each(client: FlaskClient, llm: FakeLLM) -> None:
+    connect(client, model="one", second_model="two")
+    assert sorted(both(press(client, typed()))) == ["Reply 0 of one", "Reply 0 of two"]
+    assert sorted(call.json["model"] for call in llm.calls) == ["one", "two"]
+
+
+def test_the_choice_is_left_to_people_and_the_prompt_is_there_once(client: FlaskClient) -> None:
+    connect(client, model="one", second_model="two")
+    entry = press(client, typed())
+    assert sorted(region["from_name"] for region in entry["result"]) == ["prompt", "response-a", "response-b"]
+    assert len({region["id"] for region in entry["result"]}) == 3
+    assert LabelInterface(CONFIG).validate_prediction(entry, return_errors=True) == []
+
+
+def test_chance_gives_each_task_its_order_and_the_database_knows_it(client: FlaskClient, settings: Settings) -> None:
+    version = connect(client, model="one", second_model="two", prompt="Be brief.")
+    entries = results(client, batch([*map(asked, range(COUNT))], config=CONFIG))
+    digest = version.removeprefix("one+two/")
+    assert {entry["model_version"] for entry in entries} == {version}
+    assert len(set(map(both, entries))) == 2
+    known = whose(settings)
+    for number, entry in enumerate(entries):
+        assert known[str(number)].versions == {
+            field: [f"{texts(entry, field)[0].removeprefix('Reply 0 of ')}/{digest}"]
+            for field in ("response-a", "response-b")
+        }
+
+
+def test_a_batch_that_is_asked_again_pays_nothing_and_keeps_its_order(client: FlaskClient, llm: FakeLLM) -> None:
+    connect(client, model="one", second_model="two", prompt="Be brief.")
+    first, again = (list(map(both, results(client, batch([asked(1), asked(2)], config=CONFIG)))) for _ in range(2))
+    assert first == again
+    assert len(llm.calls) == 4
+
+
+def test_each_models_calls_are_counted_as_its_own(client: FlaskClient, settings: Settings) -> None:
+    version = connect(client, model="one", second_model="two", prompt="Be brief.")
+    results(client, batch([asked(1)], config=CONFIG))
+    with closing(Store(settings.sqlalchemy_url, settings.reply_ttl)) as store:
+        calls = {row["version"]: row["calls_ok"] for row in store.usage.totals(PROJECT)}
+    digest = version.partition("/")[2]
+    assert (calls[f"one/{digest}"], calls[f"two/{digest}"]) == (1, 1)
