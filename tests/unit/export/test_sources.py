@@ -116,6 +116,12 @@ class TestPreference:
         lines = exporting(PREFERENCE)("kto", preferring("Both bad"), sources="preference")
         assert judged(lines) == [("One.", False), ("Two.", False)]
 
+    def test_the_preferred_one_is_what_a_model_is_to_say(self, exporting: Export) -> None:
+        export = exporting(PREFERENCE)
+        [line] = export("chat", preferring("B"), preferring("Both bad"))
+        assert line["messages"][-1]["content"] == "Two."
+        assert export.summary.left_out == {"both replies are bad": 1}
+
 
 PAIRWISE = (
     '<Text name="q" value="$q"/><Pairwise name="better" toName="a,b"/>'
