@@ -34,7 +34,8 @@ _EXTRA = ("sklearn", "scipy", "nervaluate", "nltk", "evalica")
 _INSTALL = "Evaluation needs more packages: pip install 'llm-interactive[evaluation]'"
 
 
-def _in_a_folder(path: Path | None) -> Path | None:
+def in_a_folder(path: Path | None) -> Path | None:
+    """The path of a file to write, checked before anything is read."""
     if path is not None and not path.absolute().parent.is_dir():
         raise typer.BadParameter(f"There is no folder {path.absolute().parent}.")
     return path
@@ -57,11 +58,11 @@ HeldOut = Annotated[
     ),
 ]
 HtmlFile = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", help="Write the report there.", callback=_in_a_folder)
+    Path | None, typer.Option("--html", metavar="FILE", help="Write the report there.", callback=in_a_folder)
 ]
 JsonFile = Annotated[
     Path | None,
-    typer.Option("--json", metavar="FILE", help="Write all figures there; - is the output.", callback=_in_a_folder),
+    typer.Option("--json", metavar="FILE", help="Write all figures there; - is the output.", callback=in_a_folder),
 ]
 
 
@@ -124,11 +125,12 @@ def _store(settings: Settings) -> Iterator[Store | None]:
 
 @dataclass(frozen=True)
 class AnnotatedProject:
-    """A project with all answers in it, and what counts as right."""
+    """A project with the answers that are measured, with all answers, and what counts as right."""
 
     opened: Opened
     project: Project
     material: Material
+    everything: Material
     reference: str
     versions: Sequence[str]
     held_out: bool
@@ -170,7 +172,7 @@ def annotated(
         reference = reference or ("ground-truth" if measured.has_ground_truth else "majority")
         if "@" in reference:
             reference = str(found.studio.users().get(reference, reference))
-        yield AnnotatedProject(found, project, measured, reference, versions, held_out)
+        yield AnnotatedProject(found, project, measured, material, reference, versions, held_out)
 
 
 def _read(found: Opened, number: int) -> tuple[Project, Material]:

@@ -20,6 +20,7 @@ from llm_interactive.cli.annotated import (
     stopped,
     write_whole,
 )
+from llm_interactive.cli.suggestion import SuggestionFile, suggest_into
 
 if TYPE_CHECKING:
     from llm_interactive.evaluation.report import OutputReport
@@ -50,6 +51,7 @@ def evaluate(
         bool,
         typer.Option("--tab", help="Make a tab in the Data Manager of the tasks that the first version has wrong."),
     ] = False,
+    suggest: SuggestionFile = None,
     html: HtmlFile = None,
     json: JsonFile = None,
     fail_under: Annotated[
@@ -86,6 +88,8 @@ def evaluate(
         write_whole(html, page())
         if found.opened.store:
             found.opened.store.evaluations.keep(found.project.key, page(is_kept=True))
+        if suggest:
+            suggest_into(suggest, found, versions[0], output or [], to_stderr=str(json) == "-")
     missed = [text for bound in fail_under or [] for text in _missed(reports, _bound(bound))]
     if missed:
         raise stopped("; ".join(missed), NOTHING)

@@ -14,6 +14,7 @@ from llm_interactive.labeling.config import texts_in
 from llm_interactive.labeling.contents import shown_text
 from llm_interactive.outputs.base import Output
 from llm_interactive.outputs.form import Form
+from llm_interactive.prompts.current import prompt_in
 
 T = TypeVar("T")
 
@@ -108,6 +109,9 @@ class Material:
     versions: Sequence[str]
     """Newest first."""
 
+    prompts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The prompts that made most of each version's predictions, by the prompt field's name."""
+
     @property
     def has_ground_truth(self) -> bool:
         """Whether any annotation is marked as ground truth."""
@@ -120,6 +124,7 @@ class Material:
             _some(self.subjects, keep),
             {version: frozenset(filter(keep, tasks)) for version, tasks in self.failed.items()},
             self.versions,
+            self.prompts,
         )
 
 
@@ -134,6 +139,7 @@ def gather(forms: Sequence[Form], tasks: Iterable[Task]) -> Material:
     subjects: dict[int, Subject] = {}
     failed: defaultdict[str, set[int]] = defaultdict(set)
     newest: dict[str, int] = {}
+    prompts = _Prompts(forms)
     for task in tasks:
         subject = subjects[task.id] = Subject(_text(forms, task))
         for annotation in task.annotations:
@@ -145,6 +151,7 @@ def gather(forms: Sequence[Form], tasks: Iterable[Task]) -> Material:
             version = prediction.model_version
             newest[version] = max(newest.get(version, 0), prediction.id)
             subject.replies[version] = _reply(forms, prediction)
+            prompts.add(prediction)
             if is_error_text(subject.replies[version]):
                 failed[version].add(task.id)
                 continue
@@ -153,7 +160,26 @@ def gather(forms: Sequence[Form], tasks: Iterable[Task]) -> Material:
     versions = sorted(newest, key=lambda version: -newest[version])
     frozen = {version: frozenset(tasks) for version, tasks in failed.items()}
     answers = sorted((column.answers() for column in columns.values()), key=lambda one: one.kind is Kind.TEXT)
-    return Material(answers, subjects, frozen, versions)
+    return Material(answers, subjects, frozen, versions, prompts.most_frequent())
+
+
+class _Prompts:
+    """The prompts of each version as its predictions are read."""
+
+    def __init__(self, forms: Sequence[Form]) -> None:
+        self._fields = [form.spec.prompt for form in forms]
+        self._counts: defaultdict[str, defaultdict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+
+    def add(self, prediction: Prediction) -> None:
+        for asked in self._fields:
+            if prompt := prompt_in(prediction.result, asked):
+                self._counts[prediction.model_version][asked.name][prompt] += 1
+
+    def most_frequent(self) -> dict[str, dict[str, str]]:
+        return {
+            version: {name: counts.most_common(1)[0][0] for name, counts in found.items()}
+            for version, found in self._counts.items()
+        }
 
 
 class _Columns:

@@ -29,6 +29,7 @@ from llm_interactive.settings import ChatOptions
 _MOST = 200
 _LONGEST = 8_000
 _COMPARED = 1_000
+_COMPARED_BY_WORDS = 300
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ class ExampleSet:
         if vector is not None and self.vectors:
             like = {n: likeness(vector, self.vectors[n]) for n in others}
         else:
-            like = {n: fuzz.token_set_ratio(text, self.examples[n].text) for n in others}
+            # The time grows with the square of the length.
+            start = text[:_COMPARED_BY_WORDS]
+            like = {n: fuzz.token_set_ratio(start, self.examples[n].text[:_COMPARED_BY_WORDS]) for n in others}
         near = heapq.nlargest(2 * count, others, key=lambda n: like[n])
         chosen = sorted(near, key=lambda n: not self.examples[n].ground_truth)[:count]
         return [self.examples[n] for n in sorted(chosen, key=lambda n: like[n])]

@@ -146,7 +146,6 @@ def test_new_examples_can_be_asked_for(label: Label, studio: FakeLabelStudio) ->
     assert label("--new-examples")["model_version"] == first
     other = next(number for number in range(25, 41) if not is_held_out(number))
     studio.annotate(other, answer_to(other))
-    assert label()["model_version"] == first
     assert label("--new-examples")["model_version"] != first
 
 
@@ -282,9 +281,9 @@ def test_a_model_that_copies_examples_is_no_better_than_chance_on_labels_by_chan
 ) -> None:
     """Each text is there twice with the same label, so that a task's answer could leak by its twin."""
     chance = random.Random(1)
-    studio.tasks = [{"id": n, "data": {"text": f"Statement {n // 2} is about topic {n // 2 % 4}."}} for n in range(240)]
-    labels = [chance.choice(["Sarcastic", "Not Sarcastic"]) for _ in range(120)]
-    for number in range(240):
+    studio.tasks = [{"id": n, "data": {"text": f"Statement {n // 2} is about topic {n // 2 % 4}."}} for n in range(160)]
+    labels = [chance.choice(["Sarcastic", "Not Sarcastic"]) for _ in range(80)]
+    for number in range(160):
         studio.annotate(number, [texts_region("response", "an answer"), choices_region(labels[number // 2])])
     llm.answer = copied
     version = label()["model_version"]
@@ -293,5 +292,5 @@ def test_a_model_that_copies_examples_is_no_better_than_chance_on_labels_by_chan
     assert "only held-out tasks are measured" in done.stderr
     [figures] = next(one["versions"] for one in json.loads(done.stdout)["outputs"] if one["output"] == "sentiment")
     assert figures["version"] == version
-    assert figures["n"] == sum(map(is_held_out, range(240)))
+    assert figures["n"] == sum(map(is_held_out, range(160)))
     assert 0.4 < figures["accuracy"]["value"] < 0.6
