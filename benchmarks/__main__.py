@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import evaluation, images, outputs, rates, safety, spans, throughput, waiting
+from benchmarks import evaluation, images, labeling, outputs, rates, safety, spans, throughput, waiting
 from benchmarks.cpu import Others
 from benchmarks.figures import Row, table
 from benchmarks.sizes import FULL, QUICK, Sizes
@@ -36,6 +36,7 @@ SCENARIOS: dict[str, Scenario] = {
     "large-batch": throughput.large_batch,
     "rate-limits": rates.rate_limits,
     "receipts": images.receipts,
+    "label": labeling.label,
     "evaluate": evaluation.evaluate,
 }
 
