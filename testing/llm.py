@@ -15,13 +15,15 @@ given the `Call` and returns one of these. Azure's and Ollama's paths are answer
 from __future__ import annotations
 
 import json
+import math
+import re
 import socket
 import struct
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
@@ -57,6 +59,8 @@ class Reply:
     """An answer in full. `body` replaces the completion made of `texts`; a `hang` lasts until `FakeLLM.release()`.
 
     `reset` tears the connection down (RST) instead of answering: before anything is sent, or in the middle of the body.
+    With `sure`, logprobs are sent where they are asked for: words (and signs) have the probabilities that it names, and
+    all others 1.
     """
 
     texts: Sequence[str | None] = ()
@@ -67,6 +71,7 @@ class Reply:
     hang: bool = False
     reset: Literal["before", "during"] | None = None
     finish_reason: str = "stop"
+    sure: Mapping[str, float] | None = None
 
 
 FixedAnswer = str | Sequence[str] | Reply
@@ -272,8 +277,8 @@ def full_reply(answer: Answer, call: Call, *, ignores_n: bool) -> Reply:
         reply = Reply(texts=list(fixed))
     if reply.body is not None:
         return reply
-    body = json.dumps(_completion(reply.texts[:wanted], call, reply.finish_reason)).encode()
-    return Reply(reply.texts, reply.status, reply.headers, body, reply.delay, reply.hang, reply.reset)
+    body = json.dumps(_completion(reply.texts[:wanted], call, reply)).encode()
+    return replace(reply, body=body)
 
 
 def _embeddings(texts: Sequence[str], vector: Callable[[str], Sequence[float]] | None) -> Reply:
@@ -283,7 +288,12 @@ def _embeddings(texts: Sequence[str], vector: Callable[[str], Sequence[float]] |
     return Reply(body=json.dumps({"object": "list", "data": rows, "usage": {"prompt_tokens": len(texts)}}).encode())
 
 
-def _completion(texts: Sequence[str | None], call: Call, finish_reason: str) -> dict[str, Any]:
+def _logprobs(text: str | None, sure: Mapping[str, float]) -> dict[str, Any]:
+    words = re.findall(r"\s*(?:\w+|\W)", text or "")
+    return {"content": [{"token": word, "logprob": math.log(sure.get(word.strip(), 1))} for word in words]}
+
+
+def _completion(texts: Sequence[str | None], call: Call, reply: Reply) -> dict[str, Any]:
     """A chat completion with one choice for each text; None stands for a reply without content."""
     return {
         "id": "chatcmpl-fake",
@@ -291,7 +301,12 @@ def _completion(texts: Sequence[str | None], call: Call, finish_reason: str) -> 
         "created": int(time.time()),
         "model": call.json.get("model", "fake"),
         "choices": [
-            {"index": i, "finish_reason": finish_reason, "message": {"role": "assistant", "content": text}}
+            {
+                "index": i,
+                "finish_reason": reply.finish_reason,
+                "message": {"role": "assistant", "content": text},
+                "logprobs": None if reply.sure is None or "logprobs" not in call.json else _logprobs(text, reply.sure),
+            }
             for i, text in enumerate(texts)
         ],
         "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},

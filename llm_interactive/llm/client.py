@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -16,7 +16,7 @@ import openai
 
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import AccountError, LLMError, RejectedError
-from llm_interactive.llm.completion import TOKENS, Completion, read_completion, request_id
+from llm_interactive.llm.completion import TOKENS, Choice, Completion, read_completion, request_id
 from llm_interactive.llm.http import ending_at, timed_client
 from llm_interactive.llm.provider_errors import (
     Provider,
@@ -41,7 +41,10 @@ _ROLES = "messages of other roles than user and assistant in turn"
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """Everything a reply depends on, apart from where it is sent. `schema` is that of the JSON to reply with."""
+    """Everything a reply depends on, apart from where it is sent. `schema` is that of the JSON to reply with.
+
+    `logprobs`: its tokens' probabilities are wanted with it. That makes no other reply, so it is not in the key.
+    """
 
     model: str
     messages: Messages
@@ -49,6 +52,7 @@ class ChatRequest:
     num_responses: int
     max_tokens: int | None
     schema: Mapping[str, Any] | None = None
+    logprobs: bool = False
 
     @property
     def has_images(self) -> bool:
@@ -67,7 +71,8 @@ class ChatRequest:
 class Reply:
     """What was paid for: `num_responses` texts and the tokens they cost. `cut`: one ended at the limit of tokens.
 
-    Cached tokens are among the prompt's, those of reasoning among the completion's.
+    Cached tokens are among the prompt's, those of reasoning among the completion's. `tokens` are those of the first
+    text with their probabilities, as `logprobs` keeps them.
     """
 
     texts: tuple[str, ...]
@@ -76,6 +81,13 @@ class Reply:
     cut: bool = False
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    tokens: str = ""
+
+    def with_choices(self, choices: Sequence[Choice], *, cut: bool) -> Reply:
+        """This reply with the texts of `choices` added."""
+        texts = (*self.texts, *(choice.text for choice in choices))
+        tokens = self.tokens if self.texts else choices[0].tokens
+        return replace(self, texts=texts, tokens=tokens, cut=self.cut or cut)
 
     def with_cost_of(self, other: Reply | Completion) -> Reply:
         """This reply with the tokens of `other` added."""
@@ -139,13 +151,13 @@ class ChatClient:
             try:
                 completion = self._create(request, missing, deadline)
                 reply = reply.with_cost_of(completion)
-                texts = (*reply.texts, *self._texts(completion, reply)[:missing])
+                choices = self._choices(completion, reply)[:missing]
             except LLMError as error:
                 if not reply.texts:
                     raise
                 log.warning("%d of %d responses, then: %s", len(reply.texts), request.num_responses, error.message)
                 break
-            reply = replace(reply, texts=texts, cut=reply.cut or completion.is_cut)
+            reply = reply.with_choices(choices, cut=completion.is_cut)
         return reply
 
     def body(self, request: ChatRequest) -> dict[str, Any]:
@@ -169,7 +181,7 @@ class ChatClient:
             raise translate(openai.APIStatusError("", response=answer, body=body), asked)
         completion = self._read(answer, asked)
         reply = Reply(()).with_cost_of(completion)
-        return replace(reply, texts=tuple(self._texts(completion, reply)), cut=completion.is_cut)
+        return reply.with_choices(self._choices(completion, reply), cut=completion.is_cut)
 
     def models(self, deadline: Deadline) -> Mapping[str, Mapping[str, Any]]:
         """What the provider says of each of its models, by their names; empty if it gives no list that can be read.
@@ -234,13 +246,13 @@ class ChatClient:
             raise error_inside(response, asked) or no_completion(asked, completion.request_id)
         return completion
 
-    def _texts(self, completion: Completion, reply: Reply) -> list[str]:
-        """The texts of a completion's choices, without the model's reasoning; `reply` is what was paid so far."""
-        texts = [choice.text for choice in completion.choices if choice.text]
-        if not texts:
+    def _choices(self, completion: Completion, reply: Reply) -> list[Choice]:
+        """The choices of a completion that have a text; `reply` is what was paid so far."""
+        choices = [choice for choice in completion.choices if choice.text]
+        if not choices:
             raise UnusableReply(truncated(completion, self.provider), reply)
         log_cut(completion)
-        return texts
+        return choices
 
     def _messages(self, request: ChatRequest) -> Messages:
         return alternating(request.messages) if self._refuses(request.model, _ROLES) else request.messages
@@ -261,6 +273,9 @@ class ChatClient:
         if request.schema is not None and not refuses(_schema_name(request)):
             schema = {"name": "answer", "strict": True, "schema": request.schema}
             wanted["response_format"] = {"type": "json_schema", "json_schema": schema}
+        if request.logprobs and not (refuses("logprobs") or refuses("top_logprobs")):
+            # Without the second, llama.cpp sends the 20 likeliest tokens at each place, and old vLLM an error.
+            wanted |= {"logprobs": True, "top_logprobs": 1}
         return {name: value for name, value in wanted.items() if not refuses(name)}
 
     def _remember_refusal(self, request: ChatRequest, name: str, message: str) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx2
 
+from llm_interactive.llm.logprobs import tokens_of
+
 _WORD = r"(?:seed:)?(?:think|thinking|thought|reasoning|reflection)"
 _BLOCKS = (
     rf"<(?P<word>{_WORD})(?:\s[^>]*)?>.*?(?:</(?P=word)>|\Z)",  # DeepSeek, Qwen, Seed
@@ -40,12 +42,16 @@ BATCHED_TOKENS = ("batched_prompt_tokens", "batched_cached_tokens", "batched_com
 
 @dataclass(frozen=True)
 class Choice:
-    """One of the answers: its text, empty where there is none, and what stands in its place."""
+    """One of the answers: its text, empty where there is none, and what stands in its place.
+
+    `tokens` are the text's, as `logprobs` keeps them; empty where the provider does not give their probabilities.
+    """
 
     text: str
     finish_reason: str | None = None
     refusal: str | None = None
     calls_tool: bool = False
+    tokens: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,11 +108,13 @@ def _choice(choice: Any) -> Choice:
     if not isinstance(choice, dict) or not isinstance(choice.get("message", ""), dict | None):
         raise ValueError("A choice has no message")
     said: Mapping[str, Any] = choice["message"] or {}
+    text = without_reasoning(_text(said.get("content")))
     return Choice(
-        without_reasoning(_text(said.get("content"))),
+        text,
         finish_reason=_string(choice.get("finish_reason")),
         refusal=_string(said.get("refusal")),
         calls_tool=bool(said.get("tool_calls")),
+        tokens=tokens_of(text, choice.get("logprobs")),
     )
 
 

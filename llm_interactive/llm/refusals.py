@@ -14,6 +14,8 @@ from typing import Any
 import openai
 
 _WORDS = {
+    # First, as it costs no more than scores.
+    "logprobs": re.compile(r"log_?probs?(?![a-z])|log probabilities", re.IGNORECASE),
     "temperature": re.compile(r"\btemperature\b", re.IGNORECASE),
     "max_tokens": re.compile(r"\bmax_tokens\b", re.IGNORECASE),
     "max_completion_tokens": re.compile(r"\bmax_completion_tokens\b", re.IGNORECASE),
@@ -43,7 +45,8 @@ def refused_parameter(error: openai.APIStatusError, sent: Collection[str]) -> st
     """The one of the parameters `sent` that the provider does not take; None if the error is about something else."""
     body: Any = error.body
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return "response_format" if "response_format" in sent and _NO_GRAMMAR.search(_words(body)) else None
+        blamed = {"logprobs": _WORDS["logprobs"], "response_format": _NO_GRAMMAR}
+        return next((name for name, pattern in blamed.items() if name in sent and pattern.search(_words(body))), None)
     code = str(error.code or "")
     param = str(error.param or "").split(".")[0]
     if param in sent:
@@ -66,6 +69,8 @@ def refuses_roles(error: openai.APIStatusError) -> bool:
 
 def _words(body: Any) -> str:
     """What an error says; in OpenAI's form the client has unwrapped it, others say it in a word of their own."""
+    if isinstance(body, list) and body and isinstance(body[0], dict):
+        body = body[0].get("error")  # Gemini
     if isinstance(body, dict):
         body = next((body[name] for name in ("message", "detail", "error") if isinstance(body.get(name), str)), "")
     return body[:_MAX_READ] if isinstance(body, str) else ""

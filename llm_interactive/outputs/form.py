@@ -17,6 +17,7 @@ from llm_interactive.outputs.kinds import has_options, outputs_of
 from llm_interactive.outputs.reading import Answer, read
 from llm_interactive.outputs.relations import Relations
 from llm_interactive.outputs.schema import guide, object_schema
+from llm_interactive.outputs.scores import Probability, has_labels, scores
 from llm_interactive.outputs.textarea import TextArea
 
 _MEANT = (
@@ -24,6 +25,17 @@ _MEANT = (
     "whenlabelvalue"
 ).split()
 """Attributes of controls that make another prediction; the others are looks."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What replies make of a form: regions, and how sure the model is of each output with labels, by control name.
+
+    The regions of such an output have its score, where it is known.
+    """
+
+    regions: list[Region]
+    scores: Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -93,6 +105,11 @@ class Form:
         return len(self.asked) == 1 and isinstance(self.asked[0], TextArea)
 
     @cached_property
+    def has_labels(self) -> bool:
+        """Whether an output is filled of which a model can be more or less sure."""
+        return any(map(has_labels, self.outputs))
+
+    @cached_property
     def texts(self) -> tuple[ControlTag, ...]:
         """The TextAreas that are filled, the response first."""
         found = [output.control for output in self.outputs if isinstance(output, TextArea)]
@@ -131,23 +148,27 @@ class Form:
         """The values in a reply. `cut`: it ended at the limit of tokens."""
         return read(reply, self._open(data), data, cut=cut)
 
-    def regions(self, replies: Sequence[str], data: Data, *, cut: bool = False) -> list[Region]:
-        """The regions that replies make: the first one fills the form, the texts of all stand in the response.
+    def filled(
+        self, replies: Sequence[str], data: Data, probability: Probability | None = None, *, cut: bool = False
+    ) -> Filled:
+        """What replies make: the first one fills the form, the texts of all stand in the response.
 
-        Of rivals, each holds the text of one.
+        Of rivals, each holds the text of one. `probability` is that of places in the first reply, if it is known.
+        `cut`: a reply ended at the limit of tokens.
         """
-        if self.is_plain:
-            values: dict[str, Any] = {}
-            texts: list[Any] = list(replies)
-        else:
+        values: dict[str, Any] = {}
+        texts: list[Any] = list(replies)
+        sure: dict[str, float | None] = {}
+        if not self.is_plain:
             answers = [self.read(reply, data, cut=cut) for reply in replies]
             values = dict(answers[0].values)
             texts = [answer.values.get(self.texts[0].name) for answer in answers] if self.texts else []
+            sure = scores(replies, answers, self._open(data), data, probability)
         if self.rivals:
             values |= {rival.control.name: text for rival, text in zip(self.rivals, texts, strict=False)}
         elif len(texts) > 1 or self.is_plain:
             values[self.texts[0].name] = [text for text in texts if text]
-        return self._regions(values, data)
+        return Filled([_scored(region, sure) for region in self._regions(values, data)], sure)
 
     def _regions(self, values: Mapping[str, Any], data: Data) -> list[Region]:
         found: list[Region] = []
@@ -178,6 +199,11 @@ class Form:
 def is_preference(control: ControlTag) -> bool:
     """Whether a control says which of two responses is better: Choices of A, B and others."""
     return control.tag == "Choices" and control.name.startswith("preference") and len(control.labels) >= 2
+
+
+def _scored(region: Region, scores: Mapping[str, float | None]) -> Region:
+    score = scores.get(region.get("from_name", ""))
+    return region if score is None else {**region, "score": score}
 
 
 def _meaning(tag: ControlTag) -> list[Any]:

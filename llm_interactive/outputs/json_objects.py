@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -42,6 +42,19 @@ def objects_in(text: str) -> Iterator[dict[str, Any]]:
         yield from (found for found, is_whole in _objects(_as_json(text[text.find("{") :])) if is_whole)
 
 
+def places(text: str, names: Collection[str]) -> dict[str, tuple[int, int]]:
+    """Where in `text` the values of the fields `names` stand, in the first object that has most of them."""
+    best: dict[str, tuple[int, int]] = {}
+    start = text.find("{")
+    for _ in range(_MAX_OBJECTS):
+        if start < 0:
+            break
+        found = {key: (first, end) for key, _, first, end in _fields_from(text, start + 1) if key in names}
+        best = max(best, found, key=len)
+        start = text.find("{", start + 1)
+    return best
+
+
 def _as_json(text: str) -> str:
     """JavaScript's or Python's form of an object as JSON."""
     if "{&quot;" in text:
@@ -75,25 +88,30 @@ def _objects(text: str) -> Iterator[tuple[dict[str, Any], bool]]:
 
 
 def _whole_fields(text: str, place: int) -> dict[str, Any]:
-    """The fields from `place` on, up to the first that breaks off; a number counts only where something follows it."""
-    fields: dict[str, Any] = {}
-    try:
+    return {key: value for key, value, _, _ in _fields_from(text, place)}
+
+
+def _fields_from(text: str, place: int) -> Iterator[tuple[str, Any, int, int]]:
+    """The fields from `place` on, up to the first that breaks off: key, value, and where the value begins and ends.
+
+    A number counts only where something follows it.
+    """
+    with suppress(ValueError, RecursionError, IndexError):
         while True:
             key, place = _DECODER.raw_decode(text, _blank(text, place))
             place = _blank(text, place)
             if not isinstance(key, str) or text[place] != ":":
-                return fields
-            value, place = _DECODER.raw_decode(text, _blank(text, place + 1))
-            ends = place == len(text) and not isinstance(value, int | float)
-            place = _blank(text, place)
+                return
+            start = _blank(text, place + 1)
+            value, end = _DECODER.raw_decode(text, start)
+            ends = end == len(text) and not isinstance(value, int | float)
+            place = _blank(text, end)
             if not ends and text[place] not in ",}":
-                return fields
-            fields[key] = value
+                return
+            yield key, value, start, end
             if ends or text[place] == "}":
-                return fields
+                return
             place += 1
-    except (ValueError, RecursionError, IndexError):
-        return fields
 
 
 def _blank(text: str, place: int) -> int:

@@ -26,6 +26,7 @@ from llm_interactive.errors import (
 from llm_interactive.llm.client import Reply
 from llm_interactive.llm.provider_errors import CUT
 from llm_interactive.llm.turns import Queue
+from llm_interactive.outputs.scores import least
 from llm_interactive.predict.budget import Budget
 from llm_interactive.predict.examples import Example
 from llm_interactive.predict.late_predictions import store_late
@@ -249,8 +250,11 @@ class BatchRun:
 
     def _prediction(self, number: int, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
         replies = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, Reply)}
-        regions = [region for name, reply in replies.items() for region in self._prepared[number, name].regions(reply)]
-        return prediction(regions, self._origin.version)
+        filled = [self._prepared[number, name].filled(reply) for name, reply in replies.items()]
+        regions = [region for one in filled for region in one.regions]
+        return prediction(
+            regions, self._origin.version, least([score for one in filled for score in one.scores.values()])
+        )
 
     def _report(self, failures: Sequence[BackendError | None]) -> None:
         """Count what the caller is answered; late tasks have not failed."""

@@ -17,9 +17,12 @@ Prediction = dict[str, Any]
 """`result` (regions), `score` and `model_version`; https://labelstud.io/guide/predictions."""
 
 
-def prediction(result: Sequence[Region], version: str) -> Prediction:
-    """The prediction that consists of `result`; an empty one leaves the annotator's page as it is."""
-    return {"result": list(result), "score": None, "model_version": version}
+def prediction(result: Sequence[Region], version: str, score: float | None = None) -> Prediction:
+    """The prediction that consists of `result`; an empty one leaves the annotator's page as it is.
+
+    `score` is how sure the model is (0…1), by which Label Studio sorts.
+    """
+    return {"result": list(result), "score": score, "model_version": version}
 
 
 def error_region(error: BackendError, form: Form) -> Region | None:

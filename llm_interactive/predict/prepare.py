@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from llm_interactive.deadline import Deadline
@@ -12,9 +13,10 @@ from llm_interactive.labeling.contents import addresses_of, pictures_in
 from llm_interactive.labeling.fields import object_value
 from llm_interactive.labeling.tags import Region
 from llm_interactive.llm.client import ChatRequest, Reply
+from llm_interactive.llm.logprobs import probability
 from llm_interactive.media.image_input import ImageInput
 from llm_interactive.outputs.base import region_id
-from llm_interactive.outputs.form import Form
+from llm_interactive.outputs.form import Filled, Form
 from llm_interactive.predict.examples import Example, takes_examples, told
 from llm_interactive.predict.predictions import with_prompt
 from llm_interactive.prompts.messages import Prompt, build_messages, with_examples
@@ -42,12 +44,18 @@ class PreparedTask:
             return ()
         return self.form.read(text, self.data).faults
 
-    def regions(self, reply: Reply) -> list[Region]:
-        """The regions that the reply makes, those of the outputs and of the prompt field."""
-        found = self.form.regions(reply.texts, self.data, cut=reply.cut)
+    def filled(self, reply: Reply) -> Filled:
+        """What the reply makes, with the region of the prompt field."""
+        known = partial(probability, reply.tokens, reply.texts[0]) if reply.tokens else None
+        found = self.form.filled(reply.texts, self.data, known, cut=reply.cut)
+        regions = found.regions
         if self.shows_prompt:
-            found = with_prompt(found, self.form.prompt_region(self.prompt), self.form)
-        return [_of_task(self.task, region) for region in found]
+            regions = with_prompt(regions, self.form.prompt_region(self.prompt), self.form)
+        return Filled([_of_task(self.task, region) for region in regions], found.scores)
+
+    def regions(self, reply: Reply) -> list[Region]:
+        """The regions of what the reply makes."""
+        return self.filled(reply).regions
 
     def with_examples(self, examples: Sequence[Example], options: ChatOptions) -> PreparedTask:
         """The same with examples told before the task, as far as the form takes them.
@@ -110,6 +118,7 @@ def prepare(
         num_responses=max(options.num_responses, len(form.rivals)),
         max_tokens=options.max_tokens,
         schema=form.schema(data) if structured else None,
+        logprobs=form.has_labels,
     )
     return PreparedTask(id_of(task), data, form, prompt, request)
 

@@ -162,7 +162,8 @@ class Replies:
             return reply
         reply = reply.with_cost_of(again)
         if len(prepared.faults(again.texts[0])) < len(faults):
-            reply = replace(reply, texts=(again.texts[0], *reply.texts[1:]), cut=again.cut)
+            texts = (again.texts[0], *reply.texts[1:])
+            reply = replace(reply, texts=texts, tokens=again.tokens, cut=again.cut)
         return reply
 
     def _billed(self, request: ChatRequest, bill: _Bill, deadline: Deadline) -> Reply:

@@ -305,7 +305,7 @@ def check_sentence(sentence: str) -> None:
 
 def check_prediction(entry: Json, asked: Json, config: str) -> None:
     assert set(entry) == {"result", "score", "model_version"}
-    assert entry["score"] is None
+    assert entry["score"] is None or 0 <= entry["score"] <= 1
     data = asked.get("data")
     assert faults(config, data if isinstance(data, dict) else {}, entry["result"]) == []
 

@@ -37,7 +37,7 @@ def labels(name: str = "spans", tag: str = "Labels", to_name: str = "text", more
 def filled(form: Form, *replies: str | dict[str, Any], data: dict[str, Any] | None = None) -> dict[str, Any]:
     """What is filled by control: name → the region's choices or texts."""
     texts = [reply if isinstance(reply, str) else json.dumps(reply) for reply in replies]
-    regions = form.regions(texts, data or {"text": "x"})
+    regions = form.filled(texts, data or {"text": "x"}).regions
     return {region["from_name"]: region["value"].get("choices") or region["value"].get("text") for region in regions}
 
 
@@ -281,7 +281,7 @@ def test_what_a_choice_hides_is_not_filled(form: Make) -> None:
 
 def test_a_reply_that_was_cut_off_gives_its_whole_fields_only(form: Make) -> None:
     found = form(AREAS + choices("Yes", "Yes and no"))
-    regions = found.regions(['{"response": "R", "c": "Yes'], {}, cut=True)
+    regions = found.filled(['{"response": "R", "c": "Yes'], {}, cut=True).regions
     assert [region["from_name"] for region in regions] == ["response"]
 
 
@@ -320,7 +320,7 @@ def test_spans_and_the_relations_between_them_are_made_together(form: Make) -> N
     found = form(OBJECT + PROMPT + labels() + RELATIONS)
     spans = [{"n": 1, "quote": "Ann", "label": "PER"}, {"n": 2, "quote": "Rome", "label": "LOC"}]
     reply = json.dumps({"spans": spans, "relations": [{"from": 1, "to": 2}]})
-    ann, rome, relation = found.regions([reply], {"text": "Ann lives in Rome."})
+    ann, rome, relation = found.filled([reply], {"text": "Ann lives in Rome."}).regions
     assert (relation["type"], relation["from_id"], relation["to_id"]) == ("relation", ann["id"], rome["id"])
 
 
@@ -329,7 +329,7 @@ def test_spans_and_the_relations_between_them_are_made_together(form: Make) -> N
 
 def shown(form: Form, *replies: str, data: dict[str, Any] | None = None) -> list[Any]:
     """A whole prediction's regions."""
-    return [*form.regions(replies, data or {"text": "x"}), form.prompt_region("P")]
+    return [*form.filled(replies, data or {"text": "x"}).regions, form.prompt_region("P")]
 
 
 EXAMPLE_DATA: dict[str, Any] = {

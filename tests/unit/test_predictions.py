@@ -43,7 +43,7 @@ def test_label_studio_shows_and_keeps_a_failure(example: Parse, config: Callable
 
 
 def with_prompt_of(form: Form, reply: str, data: dict[str, Any]) -> list[Region]:
-    return with_prompt(form.regions([reply], data), form.prompt_region("P"), form)
+    return with_prompt(form.filled([reply], data).regions, form.prompt_region("P"), form)
 
 
 def names(result: Sequence[Region], id: str | None = None) -> list[str]:
@@ -68,4 +68,4 @@ def test_a_pairwise_follows_the_prompt_under_its_id(form: Make) -> None:
 def test_regions_on_texts_keep_their_ids(form: Make) -> None:
     found = form(AREAS + CHOICES)
     reply, data = '{"response": "R", "c": "Yes"}', {"text": "x"}
-    assert with_prompt_of(found, reply, data) == [*found.regions([reply], data), found.prompt_region("P")]
+    assert with_prompt_of(found, reply, data) == [*found.filled([reply], data).regions, found.prompt_region("P")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,6 +59,12 @@ def test_schema_and_guide_are_sent_where_there_is_more_than_a_text_to_fill(
 
 def test_the_users_message_stays_the_template_filled(ready: Ready) -> None:
     assert ready(BOTH).request.messages[-1].get("content") == "Source Text: T\n\nTask Directive: P"
+
+
+def test_a_reply_is_kept_under_the_same_key_with_logprobs_and_without(ready: Ready) -> None:
+    request = ready(BOTH).request
+    assert request.logprobs
+    assert request.key("e") == replace(request, logprobs=False).key("e")
 
 
 def test_another_schema_is_another_request(ready: Ready) -> None:

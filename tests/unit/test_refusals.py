@@ -11,7 +11,7 @@ import pytest
 
 from llm_interactive.llm.refusals import refused_parameter
 
-SENT = ("temperature", "n", "max_tokens", "response_format")
+SENT = ("temperature", "n", "max_tokens", "response_format", "logprobs", "top_logprobs")
 
 
 def refused(body: Any, status: int = 400, sent: tuple[str, ...] = SENT) -> str | None:
@@ -96,6 +96,13 @@ def error(message: str, param: str | None = None, code: str | None = None) -> di
         ({"error": {"code": 400, "message": "failed to parse grammar", "type": "server_error"}}, "response_format"),
         # LM Studio
         ({"error": "'response_format.type' must be 'json_schema' or 'text'"}, "response_format"),
+        # OpenAI, DeepSeek, Gemini, xAI, vLLM
+        (error("You are not allowed to request logprobs from this model.", "logprobs"), "logprobs"),
+        (error("This model does not support parameter top_logprobs", "top_logprobs"), "top_logprobs"),
+        (error("deepseek-reasoner does not support the parameter `logprobs`"), "logprobs"),
+        ([{"error": {"code": 400, "message": "Logprobs is not enabled for models/gemini"}}], "logprobs"),
+        ({"code": "invalid", "error": "Argument not supported on this model: logprobs"}, "logprobs"),
+        (error("logprobs are not supported with structured output"), "logprobs"),
         # servers of one's own
         ({"detail": "`temperature` must be 1"}, "temperature"),
     ],
@@ -131,9 +138,13 @@ def test_what_was_not_sent_cannot_be_what_was_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("message", "name"),
-    [("failed to parse grammar", "response_format"), ("temperature of the disk is too high", None)],
+    [
+        ("failed to parse grammar", "response_format"),
+        ("logprobs is not supported for models created with logits_all=False", "logprobs"),
+        ("temperature of the disk is too high", None),
+    ],
 )
-def test_a_server_that_fails_over_a_grammar_refuses_the_format(message: str, name: str | None) -> None:
+def test_a_local_server_that_fails_over_a_parameter_refuses_it(message: str, name: str | None) -> None:
     assert refused(error(message), status=500) == name
 
 
