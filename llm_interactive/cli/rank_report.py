@@ -47,10 +47,15 @@ def report(project: ProjectId, html: HtmlFile = None, json: JsonFile = None) -> 
 
 
 def _print(made: RankingReport, *, to_stderr: bool) -> None:
+    from llm_interactive.evaluation.documents import number, percent
+
     say = partial(typer.echo, err=to_stderr)
     say(made.sentence)
     for duel in made.duels:
         counts = (len(duel.rate.won), len(duel.rate.tied), len(duel.rate.lost))
         say(f"  {duel.first} against {duel.second}: {counts[0]:,} won, {counts[1]:,} tied, {counts[2]:,} lost")
+    for row in made.agreement:
+        who = f"{row.version} agrees with people" if row.version else "people agree with each other"
+        say(f"  {who} on {percent(row.likeness)} of {row.pairs:,} pairs, kappa {number(row.kappa)}")
     for caution in made.cautions:
         say(f"  {caution}")

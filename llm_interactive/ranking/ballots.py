@@ -42,12 +42,14 @@ class Ballot:
         voter: the user's id, 0 where it is unknown.
         replies: by their ids, in the order in which they are shown.
         order: the ids, best first; in one list, those that are as good as each other.
+        prefilled: whether it began with what a judge had filled in.
     """
 
     task: int
     voter: int
     replies: Mapping[str, Reply]
     order: Order
+    prefilled: bool = False
 
     @property
     def is_untouched(self) -> bool:
@@ -55,12 +57,12 @@ class Ballot:
 
         Two replies are in this order by chance so often that it means nothing.
         """
-        return len(self.replies) > 2 and self.order == [[id] for id in self.replies]
+        return bool(self.chance_untouched) and self.order == [[id] for id in self.replies]
 
     @property
     def chance_untouched(self) -> float:
-        """How likely an order that was thought about is the one shown."""
-        return 1 / factorial(len(self.replies)) if len(self.replies) > 2 else 0.0
+        """How likely an order that was thought about is the one shown; 0 where this says nothing."""
+        return 0.0 if self.prefilled or len(self.replies) < 3 else 1 / factorial(len(self.replies))
 
     @property
     def votes(self) -> Iterator[Vote]:
@@ -124,7 +126,7 @@ def ballots_in(tasks: Iterable[Task], comparison: Comparison, known: Mapping[str
             silent += not order
             if order:
                 voter = annotation.user or 0
-                cast[task.id, voter] = Ballot(task.id, voter, replies, order)
+                cast[task.id, voter] = Ballot(task.id, voter, replies, order, annotation.parent_prediction is not None)
     return Ballots(list(cast.values()), silent, unknown)
 
 

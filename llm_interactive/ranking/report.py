@@ -43,13 +43,14 @@ class RankingReport:
     Attributes:
         contestants: the best first.
         duels: each two of them, the better one first.
-        first: how often the reply is better that is shown first, or on the left, also in untouched lists.
+        first: how often the reply is better that is shown first, or on the left; untouched lists count, too.
         longer: how often the longer one is.
         agreement: of people with each other, and of each judge with people.
         tasks, people: how many have votes.
         rankings: how many annotations count.
         untouched: how many are just a list in the order in which it was shown, and do not count.
         untouched_by_chance: how many would be if all were thought about.
+        prefilled: how many of those that count began with what a judge had filled in; not in agreement and first.
         silent, unknown: as in Ballots.
     """
 
@@ -63,6 +64,7 @@ class RankingReport:
     rankings: int
     untouched: int
     untouched_by_chance: float
+    prefilled: int
     silent: int
     unknown: int
 
@@ -101,6 +103,11 @@ class RankingReport:
                 f"{self.untouched:,} of {all:,} rankings are just the order shown and do not count; by chance about "
                 f"{self.untouched_by_chance:.0f} would be."
             )
+        if self.prefilled:
+            found.append(
+                f"{self.prefilled:,} of {self.rankings:,} rankings began with what a judge had filled in: they lean to "
+                "it, so that agreement is measured without them."
+            )
         if self.unknown:
             found.append(f"The database does not know whose replies {self.unknown:,} tasks show: they do not count.")
         return found
@@ -122,14 +129,15 @@ def ranking_report(
     return RankingReport(
         [Contestant(name, chances.get(name), lengths[name], spent.get(name, Spent())) for name in ranked],
         [Duel(*pair, duels[pair]) for pair in combinations(ranked, 2) if pair in duels],
-        lean_to_first(ballots.cast),
+        lean_to_first(ballot for ballot in ballots.cast if not ballot.prefilled),
         lean_to_longer(counted),
-        _agreement(counted, judges or {}),
+        _agreement((ballot for ballot in counted if not ballot.prefilled), judges or {}),
         len({ballot.task for ballot in counted}),
         len({ballot.voter for ballot in counted}),
         len(counted),
         len(ballots.cast) - len(counted),
         sum(ballot.chance_untouched for ballot in ballots.cast),
+        sum(ballot.prefilled for ballot in counted),
         ballots.silent,
         ballots.unknown,
     )

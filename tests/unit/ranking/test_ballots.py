@@ -89,6 +89,11 @@ def test_of_two_annotations_by_one_person_the_newest_counts() -> None:
     assert scores(read(PAIR, annotation(better("left")), annotation(better("right"), id=2))) == [(("r1", "r2"), 0)]
 
 
+def test_what_began_with_a_prediction_is_a_judges_first() -> None:
+    found = read(PAIR, annotation(better("left")), annotation(better("left"), id=2, user=6, parent_prediction=9))
+    assert [ballot.prefilled for ballot in found.cast] == [False, True]
+
+
 def test_replies_of_which_nobody_knows_whose_they_are_are_counted() -> None:
     found = read(PAIR, annotation(better("left")), known=Ranked("41", "7.1", {"r1": ["a"], "r2": ["b"]}))
     assert (found.cast, found.unknown) == ([], 1)

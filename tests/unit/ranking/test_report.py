@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,6 +95,18 @@ def test_agreement_is_of_people_with_each_other_and_of_a_judge_with_them() -> No
     people, judge = found.agreement
     assert (people.pairs, people.likeness, people.kappa) == (4, 0.75, 0.5)
     assert (judge.version, judge.pairs, judge.likeness) == ("judge/1", 8, 7 / 8)
+
+
+def test_rankings_that_a_judge_filled_in_count_but_tell_nothing_of_agreement_and_places() -> None:
+    begun = [replace(one, prefilled=True) for one in (ballot(1, "abc"), ballot(2, "abc"), ballot(2, "bac", 2))]
+    found = ranking_report(Ballots(begun), {}, {"judge/1": begun[:2]})
+    assert found
+    assert (found.rankings, found.untouched, found.untouched_by_chance) == (3, 0, 0)
+    assert (found.agreement, found.first.n) == ([], 0)
+    assert found.cautions == [
+        "3 of 3 rankings began with what a judge had filled in: they lean to it, so that agreement is measured without "
+        "them."
+    ]
 
 
 def test_replies_of_one_model_decide_nothing() -> None:
