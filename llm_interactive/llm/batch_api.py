@@ -19,7 +19,7 @@ import openai
 from openai.types import Batch
 
 from llm_interactive.deadline import Deadline
-from llm_interactive.errors import LLMError, TransientLLMError
+from llm_interactive.errors import LLMError, RejectedError, TransientLLMError
 from llm_interactive.llm.client import ChatClient, ChatRequest, Reply
 from llm_interactive.llm.http import ending_at, timed_client
 from llm_interactive.llm.provider_errors import short, translate
@@ -41,7 +41,7 @@ _NOT_ASKED = {
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the provider is with a batch: `done` (answered or failed) of `total` requests.
+    """How far the provider is with a batch: how many requests are `done`, answered or failed.
 
     `output` names the files that hold what has ended, and `error` says why requests have no line in them.
     """
@@ -49,7 +49,6 @@ class Progress:
     id: str
     ended: bool
     done: int = 0
-    total: int = 0
     output: tuple[str, ...] = ()
     error: str = ""
 
@@ -186,7 +185,6 @@ class BatchAPI:
             batch.status in _ENDED,
             # Azure leaves counts out at first.
             done=(counts.completed or 0) + (counts.failed or 0) if counts else 0,
-            total=counts.total or 0 if counts else 0,
             output=tuple(file for file in (batch.output_file_id, batch.error_file_id) if file),
             error=self._error(batch) if batch.status in _ENDED else "",
         )
@@ -224,13 +222,16 @@ class BatchAPI:
         except (openai.OpenAIError, httpx2.HTTPError) as error:
             raise translate(error, self._client.provider) from None
         except (ValueError, TypeError, AttributeError):
-            # What the SDK raises over an answer of another shape, such as a page.
-            raise self._lacks_api() from None
+            # What the SDK raises over an answer of another shape, such as a page of a gateway's.
+            provider = self._client.provider
+            raise TransientLLMError(
+                f"{provider.name} answered with something that is not a Batch API's. Check {provider.address}."
+            ) from None
 
 
 class UnknownBatch(LLMError):
     """The provider knows no such batch."""
 
 
-class _NotThere(LLMError):
+class _NotThere(RejectedError):
     """What is asked for is not there."""

@@ -20,8 +20,8 @@ from llm_interactive.errors import (
     BudgetError,
     LeasedError,
     LLMError,
+    RejectedError,
     SetupError,
-    TransientLLMError,
 )
 from llm_interactive.llm.batch_api import MOST_BYTES, MOST_LINES, BatchAPI
 from llm_interactive.llm.prices import BATCH_API_SHARE
@@ -211,16 +211,21 @@ class _Outbox:
         return len(requests)
 
     def _submit(self, batch: Batch) -> None:
+        over = replace(batch, state=DONE)
         try:
-            batch = replace(batch, file=self._api.upload(self._file, f"{batch.key}.jsonl"))
-            # A batch is found again by its file, so it is noted before there is one.
-            keep(self._services, batch)
-            progress = self._api.create(str(batch.file))
-        except TransientLLMError:
-            raise  # it may be at the provider all the same: the next run looks
-        except BackendError:
-            keep(self._services, replace(batch, state=DONE))
+            file = self._api.upload(self._file, f"{batch.key}.jsonl")
+        except LLMError:
+            keep(self._services, over)
             raise
+        # A batch is found again by its file, so that is noted before there is one.
+        batch = replace(batch, file=file)
+        keep(self._services, batch)
+        try:
+            progress = self._api.create(file)
+        except (AccountError, RejectedError):
+            keep(self._services, over)
+            raise
+        # After other failures it may be at the provider all the same: `settle_unknown` looks.
         keep(self._services, replace(batch, state=RUNNING, id=progress.id))
 
 

@@ -464,6 +464,25 @@ def test_a_batch_that_was_never_made_is_sent_again(llm: FakeBatchAPI, label: Lab
     assert paid(llm) == dict.fromkeys(range(1, 6), 1)
 
 
+@pytest.mark.parametrize("path", ["/files", "/batches"])
+@pytest.mark.parametrize("refusal", [error(404, "Not Found"), error(400, "Not with this deployment")])
+def test_what_was_refused_is_not_held_to_be_under_way(
+    run: Label,
+    label: Label,
+    statements: Make,
+    prompt: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    refusal: Reply,
+) -> None:
+    studio = statements(2)
+    answered = FakeBatchAPI.other
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeBatchAPI, "other", lambda *given: refusal if path in given[2] else answered(*given))
+        assert label(studio).exit_code == 2
+    assert summary(run(studio, "--yes", "--json", "--prompt-file", str(prompt)))["done"] == 2
+
+
 def test_after_a_kill_the_batch_that_nobody_heard_of_is_found(
     llm: FakeBatchAPI,
     run: Label,
