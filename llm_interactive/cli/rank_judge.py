@@ -13,6 +13,7 @@ from llm_interactive.errors import BackendError
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.predict.plan import plan
 from llm_interactive.ranking.ballots import known_replies
+from llm_interactive.ranking.form import SOURCE
 from llm_interactive.ranking.judge import PROMPT, Judge, relatives
 from llm_interactive.settings import SettingsError
 from llm_interactive.store.usage import Origin
@@ -53,7 +54,7 @@ def judge(
             }
             if relation := relatives(model, models):
                 typer.echo(f"{model} may like the replies of {', '.join(relation)} more: they are related.", err=True)
-            tasks = list(studio.tasks(project))
+            tasks = [task for task in studio.tasks(project) if str(task.data.get(SOURCE)) in known]
             some = [judging.asked(task) for task in tasks[:_PLANNED_FROM]]
             ahead = plan(services, judging.project, some, 2 * len(tasks))
             _console.print(plan_text(found, judging.project, ahead), highlight=False)

@@ -76,9 +76,8 @@ def judge(llm: FakeLLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def store(judge: Run) -> Iterator[Store]:
     settings = Settings.from_environment()
     with closing(Store(settings.sqlalchemy_url, settings.reply_ttl)) as store:
-        store.rankings.save(
-            PROJECT, [Ranked("1", "9.1", {"r1": ["maker/judge-1/11111111"], "r2": ["other/one/22222222"]})]
-        )
+        versions = {"r1": ["maker/judge-1/11111111"], "r2": ["other/one/22222222"]}
+        store.rankings.save(PROJECT, [Ranked(str(number), "9.1", versions) for number in (1, 2, 3)])
         yield store
 
 
@@ -127,6 +126,12 @@ def test_a_list_is_ordered_by_the_mean_of_both_orders(judge: Run, store: Store, 
         [prediction] = studio.predictions_of(1)
         assert prediction["result"][0]["value"] == {"ranker": {"order": ["r2", "r1", "r3"]}}
         assert prediction["score"] == pytest.approx(2 / 3)
+
+
+def test_a_task_that_somebody_added_is_left_alone(judge: Run, store: Store) -> None:
+    with ranking(REPLIES) as studio:
+        studio.tasks.append({"id": 4, "data": {"text": "Another one."}})
+        assert summary(judge(studio))["judged"] == 3
 
 
 def test_a_judge_of_a_candidates_family_is_warned_of(judge: Run, store: Store) -> None:
