@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from llm_interactive.cli.label import opened_services, plan_text, prompt_in_file, with_progress
-from llm_interactive.errors import BackendError
+from llm_interactive.errors import BackendError, LLMError
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.predict.plan import plan
 from llm_interactive.ranking.ballots import known_replies
@@ -61,6 +61,9 @@ def judge(
             if not yes and not typer.confirm("Ask the judge?", err=True):
                 raise typer.Exit(2)
             with_progress("Judging", judging.ask(tasks), 2 * len(tasks))
+            if not judging.verdicts:
+                causes = [cause for cause, _ in judging.failed.most_common(1)]
+                raise LLMError(" ".join(["No task is judged.", *causes]))
             version = judging.project.version
             orders = {verdict.task.id: verdict.order for verdict in judging.verdicts}
             services.store.rankings.save_verdicts(found.key, version, orders)

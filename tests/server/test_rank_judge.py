@@ -139,6 +139,15 @@ def test_a_judge_of_a_candidates_family_is_warned_of(judge: Run, store: Store) -
         assert "may like the replies of maker/judge-1 more" in judge(studio).stderr
 
 
+def test_a_judge_that_ranks_nothing_changes_nothing(judge: Run, store: Store, llm: FakeLLM) -> None:
+    llm.answer = "All of them are fine."
+    with ranking(REPLIES) as studio:
+        done = judge(studio)
+        assert done.exit_code == 2
+        assert "No task is judged. The judge did not rank the replies." in done.stderr
+        assert "sampling" not in studio.project
+
+
 def test_a_project_that_rank_create_did_not_make_is_refused(judge: Run) -> None:
     with ranking(REPLIES) as studio:
         done = judge(studio)
