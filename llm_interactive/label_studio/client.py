@@ -100,15 +100,19 @@ class LabelStudio:
             )
         return project_of(made.dict())
 
-    def ask_uncertain_first(self, project: int, version: str, *, shown: bool) -> None:
-        """Give annotators first what predictions of `version` score lowest; `shown`: with these filled in.
+    def ask_uncertain_first(self, project: int, version: str, *, shown: bool | None = None) -> None:
+        """Give annotators first what predictions of `version` score lowest; `shown`: with these filled in, or not.
 
         The page marks this order as one of Enterprise; the API takes it in the community edition, too.
         """
+        more: dict[str, Any] = {} if shown is None else {"show_collab_predictions": shown}
         with self._translated(project):
-            self._client.projects.update(
-                project, sampling="Uncertainty sampling", model_version=version, show_collab_predictions=shown
-            )
+            self._client.projects.update(project, sampling="Uncertainty sampling", model_version=version, **more)
+
+    def ask_in_order(self, project: int) -> None:
+        """Give annotators the tasks in the Data Manager's order."""
+        with self._translated(project):
+            self._client.projects.update(project, sampling="Sequential sampling")
 
     def delete_project(self, project: int) -> None:
         """Remove a project with all its tasks."""
