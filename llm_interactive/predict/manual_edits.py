@@ -22,6 +22,13 @@ def is_only_an_edit(prompt: str, written: Sequence[str], last: Answered | None) 
     return any(fingerprint(text) not in last.replies for text in written)
 
 
+def edited(written: Sequence[str], last: Answered | None) -> bool | None:
+    """Whether a submitted response is none of the replies given to its task; None where none was given or submitted."""
+    if not written or last is None or not last.replies:
+        return None
+    return any(fingerprint(text) not in last.replies for text in written)
+
+
 def has_outcome(task: Mapping[str, Any], prompt_fields: Sequence[str]) -> bool:
     """Whether a draft, annotation or prediction of the task holds more than prompts and errors: a response, labels."""
     regions = (region for record in work_on(task) for region in record["result"] if isinstance(region, Mapping))

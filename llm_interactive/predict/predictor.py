@@ -8,10 +8,10 @@ from typing import Any
 
 from llm_interactive.predict.batch import BatchRun
 from llm_interactive.predict.interactive import Interactive
-from llm_interactive.predict.manual_edits import holds_error
+from llm_interactive.predict.manual_edits import edited, holds_error
 from llm_interactive.predict.prepare import Task
 from llm_interactive.predict.project import Project
-from llm_interactive.prompts.current import prompt_in
+from llm_interactive.prompts.current import prompt_in, written_in
 from llm_interactive.services import Services
 from llm_interactive.settings import ProjectParams
 from llm_interactive.text import storable
@@ -133,9 +133,17 @@ class Predictor:
         )
         if annotation.get("was_cancelled"):
             return
+        self._note_edits(str(annotation.get("id")), str(annotation.get("task", "")), result)
         if self.project.options.few_shot:
             self._services.facts.look_up([self._id])
         found = {form.name: prompt_in(result, form.spec.prompt) for form in self.project.forms}
         stored = self.project.stored
         used = {name: prompt for name, prompt in found.items() if prompt and prompt != stored.used(name)}
         self._services.store.save_prompts(self._id, used)
+
+    def _note_edits(self, annotation: str, task: str, result: Sequence[Any]) -> None:
+        keys = {form.name: self.project.answered_key(task, form) for form in self.project.forms}
+        last = self._services.store.answered(self._id, keys.values())
+        found = [edited(written_in(result, form.texts), last.get(keys[form.name])) for form in self.project.forms]
+        if any(one is not None for one in found):
+            self._services.store.projects.tell_submission(self._id, annotation, edited=any(found))

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from llm_interactive.store.database import Database
-from llm_interactive.store.tables import error_texts, facts, prompts, totals
+from llm_interactive.store.tables import error_texts, facts, prompts, submissions, totals
 
 _SHOWN = 100
 
@@ -25,6 +25,12 @@ _error_texts = (
 )
 _error_text = sa.select(error_texts.c.held).where(
     error_texts.c.project == sa.bindparam("project"), error_texts.c.annotation == sa.bindparam("annotation")
+)
+
+_submissions = (
+    sa.select(submissions.c.edited, sa.func.count().label("annotations"))
+    .where(submissions.c.project == sa.bindparam("project"))
+    .group_by(submissions.c.edited)
 )
 
 
@@ -76,6 +82,16 @@ class Projects:
         if holds_error or self._database.value(_error_text, project=project, annotation=annotation):
             row = {"project": project, "annotation": annotation, "task": task, "held": holds_error}
             self._database.write({error_texts: [{**row, "created_at": time.time()}]})
+
+    def tell_submission(self, project: str, annotation: str, *, edited: bool) -> None:
+        """Note that an annotation with the model's replies was submitted, and whether one of them was `edited`."""
+        row = {"project": project, "annotation": annotation, "edited": edited, "created_at": time.time()}
+        self._database.write({submissions: [row]})
+
+    def submissions(self, project: str) -> tuple[int, int]:
+        """How many annotations have the model's replies as they were, and how many edited ones."""
+        found = {row.edited: row.annotations for row in self._database.rows(_submissions, project=project)}
+        return found.get(False, 0), found.get(True, 0)
 
     def with_error_texts(self, project: str) -> Sequence[tuple[str, str]]:
         """The newest annotations that hold an error: their ids, and those of their tasks."""

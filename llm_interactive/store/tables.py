@@ -254,6 +254,16 @@ chosen_examples = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False, index=True),
 )
 
+# Annotations with replies of the model, and whether the annotator edited one.
+submissions = sa.Table(
+    "submissions",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("annotation", sa.Text, primary_key=True),
+    sa.Column("edited", sa.Boolean, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+)
+
 MIGRATIONS: Migrations = (
     # 1: release 0.2.0, which had no versions, and what came before it.
     (prompts, prompts.c.field, projects, versions, replies, answered, leases),
@@ -273,5 +283,7 @@ MIGRATIONS: Migrations = (
     (verdicts,),
     # 9: examples for prompts.
     (example_sets, chosen_examples),
+    # 10: how many replies are submitted as they were.
+    (submissions,),
 )
 """What version 1, 2, … of the schema added; only ever appended to."""

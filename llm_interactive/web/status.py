@@ -85,6 +85,7 @@ def project_page(services: Services, project: str, *, can_act: bool, is_private:
         prompts=found.prompts,
         earlier=store.earlier_prompts(project),
         evaluation=store.evaluations.newest(project),
+        submissions=store.projects.submissions(project),
         filled=found.filled,
         unfilled=found.unfilled,
         problem=found.problem,

@@ -107,6 +107,24 @@ def test_after_a_press_the_browser_is_back_on_the_page(client: FlaskClient) -> N
     assert urljoin("/batches/x/cancel", client.post("/batches/x/cancel", headers=OWN).location) == "/"
 
 
+def annotated(id: int, task: int, response: str, action: str = "ANNOTATION_CREATED") -> Json:
+    """A webhook event of an annotation that holds the prompt and a response."""
+    result = [texts_region("prompt", "Judge."), texts_region("response", response)]
+    return submitted("Judge.", action, id=id, task=task, result=result)
+
+
+def test_how_many_replies_annotators_keep_is_told(make_app: MakeApp, llm: FakeLLM) -> None:
+    client = make_app(default_prompt="Judge.").test_client()
+    results(client, batch(tasks(3)))
+    first, second, *_ = (one["id"] for one in tasks(3))
+    client.post("/webhook", json=annotated(1, first, "OK"))
+    client.post("/webhook", json=annotated(2, second, "OK, but"))
+    client.post("/webhook", json=annotated(3, 999, "of a task that was never asked about"))
+    assert "Replies kept 1 Edited 1" in page(client)
+    client.post("/webhook", json=annotated(2, second, "OK", "ANNOTATION_UPDATED"))
+    assert "Replies kept 2 Edited 0" in page(client)
+
+
 def test_the_newest_evaluation_is_shown_and_runs_nothing(client: FlaskClient) -> None:
     client.post("/webhook", json=event())
     assert "Evaluation None yet." in page(client)
