@@ -26,7 +26,7 @@ from testing.llm import Answer, Call, FakeLLM, Reply, error, full_reply
 Json = dict[str, Any]
 
 _BATCHES = re.compile(r"/batches(?:/(?P<id>\w+)(?P<cancel>/cancel)?)?$")
-_FILES = re.compile(r"/files(?:/(?P<id>[\w-]+)/content)?$")
+_FILES = re.compile(r"/files(?:/(?P<id>[\w-]+)(?P<content>/content)?)?$")
 _ERRORS = {
     "expired": {"code": "batch_expired", "message": "This request could not be executed before the window expired."},
     "cancelled": {"code": "batch_cancelled", "message": "The batch was cancelled."},
@@ -41,6 +41,7 @@ class FakeBatchAPI(FakeLLM):
         super().__init__(answer)
         self.azure = azure
         self.files: dict[str, bytes] = {}
+        self.processed: set[str] = set()
         self.batches: dict[str, Json] = {}
         self.asked: list[Call] = []
         self.holds = False
@@ -58,10 +59,13 @@ class FakeBatchAPI(FakeLLM):
 
     def other(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         path, _, query = path.partition("?")
-        if self.azure and not (path.startswith("/openai/v1/") or ("/openai/" in path and "api-version=" in query)):
-            return error(404, f"not a path of Azure's: {path}?{query}")
+        version = query.removeprefix("api-version=")
+        if self.azure and not (path.startswith("/openai/v1/") or ("/openai/" in path and version >= "2024-10-21")):
+            return error(404, "Resource not found")
         if found := _FILES.search(path):
-            return Reply(body=self.files[found["id"]]) if found["id"] else self._upload(headers, body)
+            if found["content"]:
+                return Reply(body=self.files[found["id"]])
+            return self._file(found["id"]) if found["id"] else self._upload(headers, body)
         if not (found := _BATCHES.search(path)):
             return super().other(method, path, headers, body)
         if found["cancel"]:
@@ -69,7 +73,7 @@ class FakeBatchAPI(FakeLLM):
         if found["id"]:
             return self._look(found["id"])
         if method == "POST":
-            return self._create(json.loads(body))
+            return self._create(json.loads(body), is_v1="/v1/" in path)
         return _json({"object": "list", "data": list(reversed(self.batches.values())), "has_more": False})
 
     def _upload(self, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -79,15 +83,22 @@ class FakeBatchAPI(FakeLLM):
         with files["file"].stream as content:
             name = self._store(content.read())
         self.on_upload()
-        return _json({"id": name, "object": "file", "purpose": "batch", "status": "processed", "bytes": len(body)})
+        return self._file(name, "pending" if self.azure else "processed")
+
+    def _file(self, id: str, status: str = "processed") -> Reply:
+        self.processed |= {id} if status == "processed" else set()
+        size = len(self.files[id])
+        return _json({"id": id, "object": "file", "purpose": "batch", "status": status, "bytes": size})
 
     def _store(self, content: bytes) -> str:
         name = f"file-{len(self.files) + 1}"
         self.files[name] = content
         return name
 
-    def _create(self, asked: Json) -> Reply:
+    def _create(self, asked: Json, *, is_v1: bool) -> Reply:
         self.on_create()
+        if asked["input_file_id"] not in self.processed:
+            return error(400, "The file is not processed yet.")
         assert asked["completion_window"] == "24h"
         batch = {
             "id": f"batch_{len(self.batches) + 1}",
@@ -99,21 +110,21 @@ class FakeBatchAPI(FakeLLM):
             "created_at": int(time.time()),
             "metadata": None,
             "errors": None,
-            "output_file_id": None,
+            "output_file_id": "" if self.azure else None,
             "error_file_id": None,
             "request_counts": None,
         }
         self.batches[str(batch["id"])] = batch
-        if fault := self._fault(asked):
+        if fault := self._fault(asked, "/v1/chat/completions" if is_v1 else "/chat/completions"):
             batch |= {"status": "failed", "errors": {"object": "list", "data": [fault]}}
         self.on_created()
-        return _json({**batch, "status": "validating"})
+        return _json({**batch, "status": "Validating" if self.azure else "validating"})
 
-    def _fault(self, asked: Json) -> Json | None:
-        """Why validation fails."""
+    def _fault(self, asked: Json, path: str) -> Json | None:
+        """Why validation fails of lines that must name `path`."""
         lines = self._lines(asked["input_file_id"])
-        path = "/chat/completions" if self.azure else "/v1/chat/completions"
-        if {asked["endpoint"], *(line["url"] for line in lines)} != {path}:
+        endpoint = "/chat/completions" if self.azure else "/v1/chat/completions"
+        if asked["endpoint"] != endpoint or {line["url"] for line in lines} != {path}:
             return {"code": "url_mismatch", "message": "The URL does not match the endpoint."}
         if len({line["custom_id"] for line in lines}) < len(lines):
             return {"code": "duplicate_custom_id", "message": "A custom id is there twice."}
@@ -137,7 +148,7 @@ class FakeBatchAPI(FakeLLM):
                 }
             else:
                 self._end(batch, lines, "cancelled" if cancels else self.ends)
-        return _json(batch)
+        return _json({**batch, "status": batch["status"].title() if self.azure else batch["status"]})
 
     def _end(self, batch: Json, lines: list[Json], status: str) -> None:
         answered = lines if self.reaches is None else lines[: self.reaches]

@@ -23,6 +23,7 @@ from llm_interactive.errors import LLMError, RejectedError, TransientLLMError
 from llm_interactive.llm.client import ChatClient, ChatRequest, Reply
 from llm_interactive.llm.http import ending_at, timed_client
 from llm_interactive.llm.provider_errors import short, translate
+from llm_interactive.llm.sdk import speaks_azure
 from llm_interactive.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,10 @@ class BatchAPI:
         self._http = timed_client(2, _MOST_OUTPUT)
         self._sdk = client.sdk.with_options(http_client=self._http)
         self._is_azure = settings.openai_provider == "azure"
+        # Azure names the endpoint in its own way everywhere, and those of the lines by the API that is spoken.
+        openais = "/v1/chat/completions"
+        self._endpoint: Any = openais.removeprefix("/v1") if self._is_azure else openais
+        self._path = openais.removeprefix("/v1") if speaks_azure(settings) else openais
 
     def __enter__(self) -> BatchAPI:
         return self
@@ -95,14 +100,17 @@ class BatchAPI:
     def upload(self, lines: IO[bytes], name: str) -> str:
         """Send a file of lines, called `name`; gives its id."""
         with self._translated(_FILE_SECONDS):
-            return str(self._sdk.files.create(file=(name, lines), purpose="batch").id)
+            file = str(self._sdk.files.create(file=(name, lines), purpose="batch").id)
+            if self._is_azure:
+                # Which takes a moment before a batch may name it.
+                self._sdk.files.wait_for_processing(file, max_wait_seconds=_FILE_SECONDS)
+            return file
 
     def create(self, file: str) -> Progress:
         """Let the provider work at an uploaded file. Where this fails for a moment, it may have begun: see `find`."""
-        # The SDK's type knows OpenAI's path alone.
-        path: Any = self._path
         with self._translated():
-            return self._read(self._sdk.batches.create(input_file_id=file, endpoint=path, completion_window="24h"))
+            batch = self._sdk.batches.create(input_file_id=file, endpoint=self._endpoint, completion_window="24h")
+            return self._read(batch)
 
     def find(self, file: str) -> Progress | None:
         """The batch that works at an uploaded file, if there is one."""
@@ -168,10 +176,6 @@ class BatchAPI:
         )
         return self._client.reply_in(came, model)
 
-    @property
-    def _path(self) -> str:
-        return "/chat/completions" if self._is_azure else "/v1/chat/completions"
-
     def _failure(self, error: Any) -> LLMError:
         code, message = (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, None)
         if code in _NOT_ASKED:
@@ -180,20 +184,21 @@ class BatchAPI:
 
     def _read(self, batch: Batch) -> Progress:
         counts = batch.request_counts
+        status = batch.status.lower()  # as Azure has a capital here and there
         return Progress(
             batch.id,
-            batch.status in _ENDED,
+            status in _ENDED,
             # Azure leaves counts out at first.
             done=(counts.completed or 0) + (counts.failed or 0) if counts else 0,
             output=tuple(file for file in (batch.output_file_id, batch.error_file_id) if file),
-            error=self._error(batch) if batch.status in _ENDED else "",
+            error=self._error(batch, status) if status in _ENDED else "",
         )
 
-    def _error(self, batch: Batch) -> str:
+    def _error(self, batch: Batch, status: str) -> str:
         told = next((error.message or error.code for error in (batch.errors and batch.errors.data) or ()), None)
         if told:
             return f"{self.name} refused the batch: {short(told)}"
-        return _NOT_ASKED.get(f"batch_{batch.status}", f"{self.name}'s batch holds no reply to this. Label again.")
+        return _NOT_ASKED.get(f"batch_{status}", f"{self.name}'s batch holds no reply to this. Label again.")
 
     def _download(self, file: str, content: IO[bytes]) -> None:
         try:
@@ -207,8 +212,8 @@ class BatchAPI:
             log.warning("%s does not have the batch's file %s any more.", self.name, file)
 
     def _lacks_api(self) -> _NotThere:
-        address = self._client.provider.address
-        return _NotThere(f"{self.name} has no Batch API. Label without --batch-api, or check {address}.")
+        settings = self._client.provider.address + (" and AZURE_API_VERSION" if self._is_azure else "")
+        return _NotThere(f"{self.name} has no Batch API. Label without --batch-api, or check {settings}.")
 
     @contextmanager
     def _translated(self, seconds: float = _CALL_SECONDS) -> Iterator[None]:
@@ -221,7 +226,7 @@ class BatchAPI:
             raise translate(error, self._client.provider) from None
         except (openai.OpenAIError, httpx2.HTTPError) as error:
             raise translate(error, self._client.provider) from None
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RuntimeError):
             # What the SDK raises over an answer of another shape, such as a page of a gateway's.
             provider = self._client.provider
             raise TransientLLMError(
