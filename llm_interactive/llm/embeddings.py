@@ -15,7 +15,6 @@ import httpx2
 import openai
 
 from llm_interactive.deadline import Deadline
-from llm_interactive.errors import SetupError
 from llm_interactive.llm.client import ChatClient
 from llm_interactive.llm.http import ending_at
 
@@ -65,7 +64,7 @@ class Embeddings:
             self._not_before = Deadline.after(_REFUSED_SECONDS if refused else _FAILED_SECONDS)
             log.warning("No embeddings by %s (%d): examples are found by words", self.model, error.status_code)
             return None
-        except (openai.OpenAIError, httpx2.HTTPError, SetupError, ValueError, TypeError, KeyError) as error:
+        except (openai.OpenAIError, httpx2.HTTPError, ValueError, TypeError, KeyError) as error:
             self._not_before = Deadline.after(_FAILED_SECONDS)
             log.warning("No embeddings by %s (%s): examples are found by words", self.model, type(error).__name__)
             return None
@@ -82,7 +81,7 @@ class Embeddings:
         body: dict[str, Any] = response.json()
         rows = sorted(body["data"], key=lambda row: row["index"])
         vectors = [_of_length_1(row["embedding"]) for row in rows]
-        if len(vectors) != len(texts) or len(set(map(len, vectors))) > 1:
+        if len(vectors) != len(texts) or not vectors[0] or len(set(map(len, vectors))) > 1:
             raise ValueError("not one vector for each text")
         return vectors, int((body.get("usage") or {}).get("prompt_tokens") or 0)
 

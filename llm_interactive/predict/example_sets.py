@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -44,6 +45,7 @@ class Examples:
     def __init__(self, store: Store, embeddings: Embeddings) -> None:
         self._store = store
         self._embeddings = embeddings
+        self._lock = threading.Lock()  # guards what follows
         self._known: dict[str, ExampleSet] = {}
 
     def added_to(self, project: Project) -> Project:
@@ -119,10 +121,11 @@ class Examples:
         return ExampleSet.of_json(content) if content else None
 
     def _remembered(self, project: str, known: ExampleSet) -> ExampleSet:
-        self._known.pop(project, None)
-        self._known[project] = known
-        if len(self._known) > _MOST_KNOWN:
-            self._known.pop(next(iter(self._known)), None)
+        with self._lock:
+            self._known.pop(project, None)
+            self._known[project] = known
+            if len(self._known) > _MOST_KNOWN:
+                self._known.pop(next(iter(self._known)))
         return known
 
     def _is_due(self, project: Project, annotated: int) -> bool:

@@ -181,3 +181,23 @@ def test_an_unknown_reference_names_those_there_are() -> None:
 
 def test_a_task_without_a_text_has_no_right_text() -> None:
     assert Answers("response", Kind.TEXT, {1: {1: None, 2: "Yes."}}, {}, {}).reference(MAJORITY) == {2: "Yes."}
+
+
+def test_some_of_the_tasks_are_looked_at_alone() -> None:
+    found = gathered(
+        task(annotation(1, 7, tone=["Bad"]), prediction(1, "m/1", tone=["Bad"])),
+        task(annotation(2, 8, tone=["g"], ground_truth=True), id=2),
+    ).only(lambda id: id == 1)
+    assert answers(found, "tone").people == {7: {1: "Bad"}}
+    assert answers(found, "tone").versions == {"m/1": {1: Given("Bad")}}
+    assert list(found.subjects) == [1]
+    assert not found.has_ground_truth
+
+
+def test_the_prompt_of_most_predictions_is_the_versions() -> None:
+    def asked(id: int, prompt: str) -> Prediction:
+        region = {"from_name": "prompt", "to_name": "text", "type": "textarea", "value": {"text": [prompt]}}
+        return Prediction(id, id, (region,), "m/1", None, "")
+
+    tasks = [task(asked(id, prompt), id=id) for id, prompt in enumerate(["Old", "New", "New"], 1)]
+    assert gathered(*tasks).prompts == {"m/1": {"prompt": "New"}}
