@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from llm_interactive.errors import BackendError, SetupError
+from llm_interactive.export.comparisons import Rankings
 from llm_interactive.export.of_project import export_project
 from llm_interactive.export.run import Destination, Summary
 from llm_interactive.export.shapes import SOURCES, Format
@@ -34,6 +35,12 @@ def export(
             "corrections if not given.",
         ),
     ] = None,
+    all_pairs: Annotated[
+        bool, typer.Option("--all-pairs", help="Of a ranking, each two replies instead of the best and the last one.")
+    ] = False,
+    untouched: Annotated[
+        bool, typer.Option("--untouched", help="Also rankings that were left as they were shown.")
+    ] = False,
     holdout: Annotated[
         float, typer.Option(min=0, max=0.9, help="Part of the prompts to hold out in a file of their own.")
     ] = 0,
@@ -61,7 +68,8 @@ def export(
         raise typer.BadParameter(f"The folder {output.parent} does not exist.", param_hint="--output")
     destination = Destination(output, holdout)
     try:
-        summary = export_project(Settings.from_environment(), project, format, names, destination, _shown)
+        rankings = Rankings(all_pairs, untouched)
+        summary = export_project(Settings.from_environment(), project, format, names, destination, _shown, rankings)
     except (SettingsError, SetupError) as error:
         raise _failed(str(error), 2) from None
     except (BackendError, OSError) as error:

@@ -10,10 +10,10 @@ from rich.console import Console
 
 from llm_interactive.cli.label import opened_services, plan_text, prompt_in_file, with_progress
 from llm_interactive.errors import BackendError, LLMError
+from llm_interactive.export.comparisons import SOURCE
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.predict.plan import plan
 from llm_interactive.ranking.ballots import known_replies
-from llm_interactive.ranking.form import SOURCE
 from llm_interactive.ranking.judge import PROMPT, Judge, relatives
 from llm_interactive.settings import SettingsError
 from llm_interactive.store.usage import Origin

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import combinations, product
 from typing import Any
 
 from llm_interactive.errors import BackendError
-from llm_interactive.export.records import Judged, Messages, Pair
+from llm_interactive.export.records import Completion, Judged, Messages, Pair
 from llm_interactive.export.replies import in_turns
 from llm_interactive.export.sources import origin_of
-from llm_interactive.label_studio.records import Annotation, Task
+from llm_interactive.label_studio.records import Annotation, Prediction, Task
 from llm_interactive.labeling.config import READABLE, tags_of
 from llm_interactive.labeling.contents import text_of, turns_of
 from llm_interactive.labeling.fields import object_value
@@ -19,8 +20,29 @@ from llm_interactive.labeling.tags import ControlTag, ObjectTag
 from llm_interactive.outputs.annotated import LeftOut
 from llm_interactive.outputs.ranking import Pairwise, Ranker
 from llm_interactive.prompts.messages import CHAT_ROLES
+from llm_interactive.store.rankings import Ranked
 
 PICTURES = ("Image", "Pdf")
+
+SOURCE, TIE = "source", "tie"
+"""In projects of `rank create`: the field of a task's data with the id of the task that is replied to, and the name of
+the Choices beside a Pairwise."""
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """How rankings become pairs.
+
+    Attributes:
+        all_pairs: each two replies of which one is better; else the best and the last one, since in all pairs the best
+            one would be shown to a model many times over.
+        untouched: also lists that were left in the order in which they were shown.
+        known: whose the replies are, by the task that was replied to.
+    """
+
+    all_pairs: bool = False
+    untouched: bool = False
+    known: Mapping[str, Ranked] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,7 +89,17 @@ class Comparison:
             raise LeftOut(error.message) from None
         return {str(item["id"]): _text(item) for item in items}
 
-    def order(self, annotation: Annotation) -> list[list[str]]:
+    def is_untouched(self, task: Task, annotation: Annotation) -> bool:
+        """Whether the annotation says just what the page showed when it was opened, so that maybe nobody looked.
+
+        That is the prediction which it was made from, or the order of a list of more than two.
+        """
+        order = self.order(annotation)
+        if annotation.parent_prediction is not None:
+            return any(one.id == annotation.parent_prediction and self.order(one) == order for one in task.predictions)
+        return len(order) > 2 and order == [[id] for id in self.replies(task.data)]
+
+    def order(self, annotation: Annotation | Prediction) -> list[list[str]]:
         """The ids of replies, the best first; in one list, those that are as good as each other.
 
         There is one list at most where nothing is better than anything else.
@@ -96,21 +128,43 @@ def shown(objects: Sequence[ObjectTag], data: Mapping[str, Any]) -> Messages:
     return [{"role": "user", "content": "\n\n".join(text for text in texts if text.strip())}]
 
 
-def compared(comparison: Comparison, task: Task, annotation: Annotation) -> Iterator[Judged]:
+def compared(comparison: Comparison, rankings: Rankings, task: Task, annotation: Annotation) -> Iterator[Judged]:
     """The reply on the chosen side, or the one that is ranked best, is better than the other, or the last one.
 
-    Only these two: all pairs of a ranking would show the best reply to a model many times over. With Buckets they are
-    the first and the last one in the first and the last bucket that hold any.
+    With Buckets they are the first and the last one in the first and the last bucket that hold any. Two that are both
+    bad, by the Choices beside them, are two bad replies.
     """
-    order = comparison.order(annotation)
+    order, texts = comparison.order(annotation), comparison.replies(task.data)
+    origin = origin_of(task, annotation, comparison.control.tag.lower())
+    known = rankings.known.get(str(task.data.get(SOURCE)))
+
+    def by(id: str) -> str:
+        return ", ".join(known.versions.get(id, ())) if known else ""
+
+    if not order and _are_bad(annotation):
+        for id, text in texts.items():
+            bad = replace(origin, model_version=by(id))
+            yield Completion(comparison.messages(task.data), text, bad, good=False, reason="both replies are bad")
+        return
     if len(order) < 2:
         raise LeftOut("no reply is preferred to another")
-    texts = comparison.replies(task.data)
-    better, worse = (texts.get(id, "") for id in (order[0][0], order[-1][-1]))
-    if not (better and worse):
-        raise LeftOut("a compared reply is empty or not in the task")
-    origin = origin_of(task, annotation, comparison.control.tag.lower())
-    yield Pair(comparison.messages(task.data), better, worse, origin)
+    if not rankings.untouched and comparison.is_untouched(task, annotation):
+        raise LeftOut("the ranking was left as it was shown")
+    for better, worse in _pairs(order) if rankings.all_pairs else [(order[0][0], order[-1][-1])]:
+        if not (texts.get(better) and texts.get(worse)):
+            raise LeftOut("a compared reply is empty or not in the task")
+        whose = replace(origin, model_version=by(worse), chosen_version=by(better))
+        yield Pair(comparison.messages(task.data), texts[better], texts[worse], whose)
+
+
+def _pairs(order: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
+    for better, worse in combinations(order, 2):
+        yield from product(better, worse)
+
+
+def _are_bad(annotation: Annotation) -> bool:
+    ticked = [region["value"].get("choices") or [] for region in annotation.result if region["from_name"] == TIE]
+    return any("bad" in str(label).casefold() for labels in ticked for label in labels)
 
 
 def _text(item: Mapping[str, Any]) -> str:

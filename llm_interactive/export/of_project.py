@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 
+from llm_interactive.export.comparisons import Rankings
 from llm_interactive.export.replies import Replies
 from llm_interactive.export.run import Destination, Summary, export, sources_of
 from llm_interactive.export.shapes import Format
@@ -21,9 +23,17 @@ Progress = Callable[[Iterable[Task], int], Iterable[Task]]
 
 
 def export_project(
-    settings: Settings, id: int, format: Format, names: Sequence[str], destination: Destination, progress: Progress
+    settings: Settings,
+    id: int,
+    format: Format,
+    names: Sequence[str],
+    destination: Destination,
+    progress: Progress,
+    rankings: Rankings,
 ) -> Summary:
     """Write what a project's annotations give in a format, from the sources that are named.
+
+    Of `rankings` it is the database that knows whose the replies are.
 
     Raises:
         SetupError: address or token of Label Studio is not set.
@@ -45,6 +55,7 @@ def export_project(
             known = Project.of(project.key, project.labeling_config, settings, stored)
             return Replies(known, images, store, client.endpoint)
 
-        sources = sources_of(names, format, project.labeling_config, replies)
+        known = store.rankings.of(project.key) if store else {}
+        sources = sources_of(names, format, project.labeling_config, replies, replace(rankings, known=known))
         tasks = progress(studio.tasks(id, annotated=True), studio.count(id, annotated=True))
         return export(tasks, sources, format, destination)

@@ -12,13 +12,19 @@ Messages = Sequence[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an example comes from. `model_version` is that of the reply which was judged, where it is known."""
+    """Where an example comes from.
+
+    Attributes:
+        model_version: that of the reply which was judged, in a pair of the worse one, where it is known.
+        chosen_version: that of the better one of a pair, where a model gave it.
+    """
 
     task: int
     annotation: int
     user: int | None
     source: str
     model_version: str = ""
+    chosen_version: str = ""
 
 
 @dataclass(frozen=True)

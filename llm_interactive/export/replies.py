@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from llm_interactive.deadline import Deadline
@@ -18,6 +19,7 @@ from llm_interactive.outputs.form import Form
 from llm_interactive.predict.prepare import PreparedTask, prepare
 from llm_interactive.predict.project import Project
 from llm_interactive.prompts.current import prompt_in
+from llm_interactive.store.rankings import Ranked
 from llm_interactive.store.store import Store, fingerprint
 
 _SECONDS_PER_TASK = 120.0
@@ -66,6 +68,15 @@ class Replies:
     def forms(self) -> Sequence[Form]:
         """The project's prompts with what they fill."""
         return self._project.forms
+
+    @cached_property
+    def _whose(self) -> Mapping[str, Ranked]:
+        return self._store.rankings.of(self._project.id) if self._store else {}
+
+    def version_in(self, area: ControlTag, task: Task) -> str:
+        """Whose reply stands in one of the fields that people compare; empty where nobody knows."""
+        known = self._whose.get(str(task.id))
+        return ", ".join(known.versions.get(area.name, ())) if known else ""
 
     def asked(self, task: Task, annotation: Annotation, form: Form, *, plain: bool = False) -> Asked:
         """What was asked: the messages as they are sent, with the annotation's own prompt, else the project's.

@@ -6,14 +6,14 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from llm_interactive.errors import LabelingConfigError
 from llm_interactive.export import sources
-from llm_interactive.export.comparisons import Comparison, compared
+from llm_interactive.export.comparisons import Comparison, Rankings, compared
 from llm_interactive.export.files import Files, beside
 from llm_interactive.export.records import Completion, Judged, Messages, Pair
 from llm_interactive.export.replies import Replies
@@ -64,7 +64,9 @@ class Destination:
         return self.file
 
 
-def sources_of(names: Sequence[str], format: Format, config: str, replies: Callable[[], Replies]) -> list[Source]:
+def sources_of(
+    names: Sequence[str], format: Format, config: str, replies: Callable[[], Replies], rankings: Rankings
+) -> list[Source]:
     """The sources that are asked for. `replies` are those of the project, which must have a prompt field for them.
 
     Raises:
@@ -75,16 +77,16 @@ def sources_of(names: Sequence[str], format: Format, config: str, replies: Calla
         return [partial(sources.preferred if form.rivals else sources.submitted, known, form) for form in known.forms]
     found: list[Source] = []
     for name in names:
-        made = _compared(name, config) if name in ("pairwise", "ranker") else _replied(name, replies())
+        made = _compared(name, config, rankings) if name in ("pairwise", "ranker") else _replied(name, replies())
         if not made:
             raise LabelingConfigError(f"The project's labeling config has nothing that {name} could be read from.")
         found += made
     return found
 
 
-def _compared(name: str, config: str) -> list[Source]:
+def _compared(name: str, config: str, rankings: Rankings) -> list[Source]:
     comparison = Comparison.of(config, name.capitalize())
-    return [partial(compared, comparison)] if comparison else []
+    return [partial(compared, comparison, rankings)] if comparison else []
 
 
 def _replied(name: str, replies: Replies) -> list[Source]:
@@ -150,8 +152,9 @@ def _fitting(records: Iterable[Judged], format: Format, summary: Summary) -> Ite
         if isinstance(record, SHAPES[format].takes):
             yield record
         elif isinstance(record, Pair):
-            yield Completion(record.messages, record.chosen, record.origin)
-            yield Completion(record.messages, record.rejected, record.origin, good=False)
+            chosen = replace(record.origin, model_version=record.origin.chosen_version, chosen_version="")
+            yield Completion(record.messages, record.chosen, chosen)
+            yield Completion(record.messages, record.rejected, replace(record.origin, chosen_version=""), good=False)
         else:
             summary.left_out[record.reason] += 1
 

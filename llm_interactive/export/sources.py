@@ -6,6 +6,7 @@ A source is a generator over one annotation; what it cannot use it raises as `Le
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from llm_interactive.export.records import Completion, Judged, Origin, Pair
 from llm_interactive.export.replies import Replies
@@ -52,17 +53,19 @@ def preference(replies: Replies, form: Form, task: Task, annotation: Annotation)
     control = next(tag for tag in form.spec.controls if is_preference(tag))
     areas = [tag for tag in form.spec.controls if tag in form.texts][:2]
     asked = replies.asked(task, annotation, form, plain=True)
-    first, second = (asked.text(annotation.result, area) for area in areas)
+    sides = [(asked.text(annotation.result, area), replies.version_in(area, task)) for area in areas]
     chosen = [label for labels in stored_values(control, annotation.result, "choices") for label in labels]
     names = [label.stored for label in control.labels]
     place = names.index(chosen[0]) if chosen and chosen[0] in names else len(names)
     origin = origin_of(task, annotation, "preference")
     if place < 2:
-        better, worse = (first, second) if place == 0 else (second, first)
-        yield Pair(asked.messages, better, worse, origin)
+        (better, better_by), (worse, worse_by) = sides if place == 0 else sides[::-1]
+        whose = replace(origin, model_version=worse_by, chosen_version=better_by)
+        yield Pair(asked.messages, better, worse, whose)
     elif chosen and "bad" in chosen[0].casefold():
-        for reply in (first, second):
-            yield Completion(asked.messages, reply, origin, good=False, reason="both replies are bad")
+        for reply, by in sides:
+            bad = replace(origin, model_version=by)
+            yield Completion(asked.messages, reply, bad, good=False, reason="both replies are bad")
     else:
         raise LeftOut("neither reply is preferred")
 
@@ -72,7 +75,8 @@ def preferred(replies: Replies, form: Form, task: Task, annotation: Annotation) 
     for one in preference(replies, form, task, annotation):
         if not isinstance(one, Pair):
             raise LeftOut(one.reason)
-        yield Completion(one.messages, one.chosen, one.origin)
+        chosen = replace(one.origin, model_version=one.origin.chosen_version, chosen_version="")
+        yield Completion(one.messages, one.chosen, chosen)
 
 
 def rating(replies: Replies, form: Form, task: Task, annotation: Annotation) -> Iterator[Judged]:

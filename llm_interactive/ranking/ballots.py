@@ -8,10 +8,9 @@ from itertools import combinations
 from math import factorial
 
 from llm_interactive.errors import SetupError
-from llm_interactive.export.comparisons import Comparison
+from llm_interactive.export.comparisons import SOURCE, TIE, Comparison
 from llm_interactive.label_studio.records import Annotation, Project, Task
 from llm_interactive.outputs.annotated import LeftOut
-from llm_interactive.ranking.form import SOURCE, TIE
 from llm_interactive.store.rankings import Order, Ranked, Rankings
 
 

@@ -11,17 +11,17 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from llm_interactive.errors import LabelingConfigError
-from llm_interactive.export.comparisons import PICTURES, Comparison
+from llm_interactive.export.comparisons import PICTURES, SOURCE, TIE, Comparison
 from llm_interactive.label_studio.records import Task
 from llm_interactive.labeling.config import tags_of
 from llm_interactive.labeling.contents import addresses_of
 from llm_interactive.labeling.tags import ObjectTag, Region
 
-MESSAGES, REPLIES, SOURCE = "messages", "replies", "source"
-"""Fields of a task's data: what is replied to, the replies of a list, and the id of the task they are about."""
+MESSAGES, REPLIES = "messages", "replies"
+"""Fields of a task's data: what is replied to, and the replies of a list."""
 
-CONTEXT, TIE = "context", "tie"
-"""Names of the object that shows what is replied to, and of the Choices beside a Pairwise."""
+CONTEXT = "context"
+"""Name of the object that shows what is replied to."""
 
 TIED: Region = {
     "id": TIE,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from llm_interactive.export.comparisons import Rankings
 from llm_interactive.export.replies import Replies
 from llm_interactive.export.run import Destination, Summary, export, sources_of
 from llm_interactive.export.shapes import Format
@@ -20,6 +22,7 @@ from llm_interactive.store.store import Store
 from testing.fine_tuning import check
 
 Region = Mapping[str, Any]
+BEST_AND_LAST = Rankings()
 
 
 def area(name: str, *texts: str) -> Region:
@@ -59,12 +62,19 @@ class Exported:
         self._settings = settings
 
     def __call__(
-        self, format: str, *tasks: Task, sources: str = "corrections", holdout: float = 0, then: Iterable[Task] = ()
+        self,
+        format: str,
+        *tasks: Task,
+        sources: str = "corrections",
+        holdout: float = 0,
+        then: Iterable[Task] = (),
+        rankings: Rankings = BEST_AND_LAST,
     ) -> list[Any]:
         self.destination = Destination(self.destination.file, holdout)
         images = ImageInput(self._settings)
         try:
-            found = sources_of(sources.split(","), Format(format), self._config, lambda: self.replies(images))
+            replies = partial(self.replies, images)
+            found = sources_of(sources.split(","), Format(format), self._config, replies, rankings)
             self.summary = export(chain(tasks, then), found, Format(format), self.destination)
         finally:
             images.close()

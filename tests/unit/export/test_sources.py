@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from llm_interactive.errors import LabelingConfigError
-from llm_interactive.label_studio.records import Task
+from llm_interactive.export.comparisons import Rankings
+from llm_interactive.label_studio.records import Prediction, Task
 from llm_interactive.llm.client import Reply
 from llm_interactive.media.image_input import ImageInput
+from llm_interactive.ranking.form import labeling_config
 from llm_interactive.settings import Settings
+from llm_interactive.store.rankings import Ranked
 from llm_interactive.store.store import Store
 from tests.unit.export.conftest import Export, annotation, area, filled, prediction
 
@@ -101,6 +105,13 @@ def preferring(label: str) -> Task:
 
 
 class TestPreference:
+    def test_the_meta_file_says_whose_they_are(self, exporting: Export, store: Store) -> None:
+        store.rankings.save("7.1", [Ranked("1", "7.1", {"response": ["two/1"], "other": ["one/1"]})])
+        export = exporting(PREFERENCE)
+        export("dpo-trl", preferring("B"), sources="preference")
+        [meta] = map(json.loads, export.destination.meta.read_text().splitlines())
+        assert (meta["chosen_version"], meta["model_version"]) == ("one/1", "two/1")
+
     @pytest.mark.parametrize(("label", "pair"), [("A", ("One.", "Two.")), ("B", ("Two.", "One."))])
     def test_the_chosen_response_is_better(self, exporting: Export, label: str, pair: tuple[str, str]) -> None:
         [line] = exporting(PREFERENCE)("dpo-trl", preferring(label), sources="preference")
@@ -171,6 +182,54 @@ class TestComparisons:
         task = Task(1, {"q": "Why?", "items": 7}, (annotation(1, (region,)),))
         assert export("dpo-trl", task, sources="ranker") == []
         assert export.summary.left_out == {"$items is not a list of items with ids.": 1}
+
+
+RANKING = labeling_config([], as_pair=False)
+
+
+def listed(number: int, *order: str, count: int = 3, **given: Any) -> Task:
+    """A task of `rank create` that shows the replies r1, r2, …, and how they are ranked."""
+    items = [{"id": f"r{place}", "body": f"Reply {place}"} for place in range(1, count + 1)]
+    data = {"messages": [{"role": "user", "content": f"Why {number}?"}], "replies": items, "source": 40 + number}
+    value = {"ranker": {"order": list(order)}}
+    region = {"from_name": "order", "to_name": "replies", "type": "ranker", "value": value}
+    return Task(
+        number, data, (annotation(number, (region,), **given),), (Prediction(9, number, (region,), "j", 1, ""),)
+    )
+
+
+class TestRankings:
+    def test_a_list_that_was_left_as_it_was_shown_says_nothing(self, exporting: Export) -> None:
+        export = exporting(RANKING)
+        tasks = [listed(1, "r1", "r2", "r3"), listed(2, "r3", "r1", "r2"), listed(3, "r1", "r2", count=2)]
+        assert sides(export("dpo-trl", *tasks, sources="ranker")) == [("Reply 3", "Reply 2"), ("Reply 1", "Reply 2")]
+        assert export.summary.left_out == {"the ranking was left as it was shown": 1}
+        assert len(export("dpo-trl", *tasks, sources="ranker", rankings=Rankings(untouched=True))) == 3
+
+    def test_of_one_that_a_judge_began_what_it_said_is_what_was_shown(self, exporting: Export) -> None:
+        export = exporting(RANKING)
+        tasks = [listed(1, "r3", "r1", "r2", parent_prediction=9), listed(2, "r1", "r2", "r3", parent_prediction=8)]
+        assert sides(export("dpo-trl", *tasks, sources="ranker")) == [("Reply 1", "Reply 3")]
+
+    def test_all_pairs_are_each_two_replies_of_which_one_is_better(self, exporting: Export) -> None:
+        every = Rankings(all_pairs=True)
+        lines = exporting(RANKING)("dpo-trl", listed(1, "r3", "r1", "r2"), sources="ranker", rankings=every)
+        assert sides(lines) == [("Reply 3", "Reply 1"), ("Reply 3", "Reply 2"), ("Reply 1", "Reply 2")]
+
+    def test_the_meta_file_says_which_model_gave_them(self, exporting: Export) -> None:
+        export = exporting(RANKING)
+        known = {"41": Ranked("41", "7.1", {"r1": ["a/1"], "r2": ["b/1", "c/1"], "r3": ["d/1"]})}
+        export("dpo-trl", listed(1, "r3", "r1", "r2"), sources="ranker", rankings=Rankings(known=known))
+        [meta] = export.destination.meta.read_text().splitlines()
+        assert (json.loads(meta)["chosen_version"], json.loads(meta)["model_version"]) == ("d/1", "b/1, c/1")
+
+    @pytest.mark.parametrize(("label", "count"), [("About the same", 0), ("Both bad", 2)])
+    def test_of_two_none_is_better_but_both_may_be_bad(self, exporting: Export, label: str, count: int) -> None:
+        choice = {"from_name": "tie", "to_name": "context", "type": "choices", "value": {"choices": [label]}}
+        data = {"messages": [{"role": "user", "content": "Why?"}], "r1": "So.", "r2": "Because.", "source": 41}
+        task = Task(1, data, (annotation(1, (choice,)),))
+        lines = exporting(labeling_config([], as_pair=True))("kto", task, sources="pairwise")
+        assert judged(lines) == [("So.", False), ("Because.", False)][:count]
 
 
 RATING = TEXT + '<Rating name="stars" toName="text" maxRating="5"/>'
