@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from flask.testing import FlaskClient
 
 from llm_interactive.settings import Settings
 from llm_interactive.web.app import create_app
+from testing.label_studio import FakeLabelStudio
 from testing.llm import FakeLLM
+from tests.server.statements import CONFIG, Make
 
 KEY = "sk-the-operators-secret"
 
@@ -101,3 +104,38 @@ def shared_client(shared_llm: FakeLLM, tmp_path_factory: pytest.TempPathFactory)
     app = create_app(Settings(openai_api_key=KEY, openai_base_url=shared_llm.base_url, model_dir=folder, reply_ttl=0))
     yield app.test_client()
     app.extensions["llm_interactive"].close()
+
+
+@pytest.fixture
+def statements() -> Iterator[Make]:
+    """Makes a Label Studio with so many statements, numbered from 1 as their tasks are."""
+    with ExitStack() as stack:
+
+        def make(count: int) -> FakeLabelStudio:
+            data = [{"text": f"Statement {number}: how lovely, rain again."} for number in range(1, count + 1)]
+            return stack.enter_context(FakeLabelStudio(CONFIG, data))
+
+        yield make
+
+
+@pytest.fixture
+def prompt(tmp_path: Path) -> Path:
+    """A file with the prompt to label the statements by."""
+    file = tmp_path / "prompt.txt"
+    file.write_text("Sarcastic or Not Sarcastic?\n")
+    return file
+
+
+@pytest.fixture
+def environment(llm: FakeLLM, tmp_path: Path) -> dict[str, str]:
+    """The settings of a command, apart from where Label Studio is."""
+    return {
+        "LABEL_STUDIO_URL": "http://127.0.0.1:9",
+        "LABEL_STUDIO_API_KEY": "0123456789abcdef0123456789abcdef01234567",
+        "OPENAI_BASE_URL": llm.base_url,
+        "OPENAI_API_KEY": "any",
+        "OPENAI_MODEL": "one",
+        "MODEL_DIR": str(tmp_path / "data"),
+        "PRICE_INPUT": "100",
+        "PRICE_OUTPUT": "20",
+    }

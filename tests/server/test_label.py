@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -21,76 +18,17 @@ from llm_interactive.cli.app import app
 from llm_interactive.settings import Settings
 from llm_interactive.store.store import Store
 from testing.label_studio import FakeLabelStudio
-from testing.llm import Call, FakeLLM, Reply
+from testing.llm import FakeLLM, Reply
+from tests.server.statements import Label, Make, answer, counts, number_in, summary
 
 ROOT = Path(__file__).parents[2]
-CONFIG = (ROOT / "examples" / "text-classification.xml").read_text()
 COMMAND = [sys.executable, "-m", "llm_interactive", "label", "--project", "1"]
-NUMBER = re.compile(r"Statement (\d+):")
-
-Make = Callable[[int], FakeLabelStudio]
-Label = Callable[..., Result]
-
-
-def number_in(call: Call) -> int:
-    found = NUMBER.search(call.prompt)
-    assert found, call.prompt
-    return int(found[1])
-
-
-def answer(call: Call) -> Reply:
-    label = "Sarcastic" if number_in(call) % 3 == 0 else "Not Sarcastic"
-    return Reply(texts=[json.dumps({"response": f"statement {number_in(call)}", "sentiment": [label]})])
-
-
-def counts(studio: FakeLabelStudio) -> dict[int, int]:
-    """How many tasks have how many predictions."""
-    return Counter(len(studio.predictions_of(task["id"])) for task in studio.tasks)
-
-
-def summary(done: Result, status: int = 0) -> dict[str, Any]:
-    assert done.exit_code == status, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 @pytest.fixture
 def llm() -> Iterator[FakeLLM]:
     with FakeLLM(answer) as server:
         yield server
-
-
-@pytest.fixture
-def statements() -> Iterator[Make]:
-    """Makes a Label Studio with so many statements, numbered from 1 as their tasks are."""
-    with ExitStack() as stack:
-
-        def make(count: int) -> FakeLabelStudio:
-            data = [{"text": f"Statement {number}: how lovely, rain again."} for number in range(1, count + 1)]
-            return stack.enter_context(FakeLabelStudio(CONFIG, data))
-
-        yield make
-
-
-@pytest.fixture
-def prompt(tmp_path: Path) -> Path:
-    file = tmp_path / "prompt.txt"
-    file.write_text("Sarcastic or Not Sarcastic?\n")
-    return file
-
-
-@pytest.fixture
-def environment(llm: FakeLLM, tmp_path: Path) -> dict[str, str]:
-    return {
-        "LABEL_STUDIO_URL": "http://127.0.0.1:9",
-        "LABEL_STUDIO_API_KEY": "0123456789abcdef0123456789abcdef01234567",
-        "OPENAI_BASE_URL": llm.base_url,
-        "OPENAI_API_KEY": "any",
-        "OPENAI_MODEL": "one",
-        "MODEL_DIR": str(tmp_path / "data"),
-        "PRICE_INPUT": "100",
-        "PRICE_OUTPUT": "20",
-    }
 
 
 @pytest.fixture

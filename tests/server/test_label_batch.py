@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 import signal
@@ -11,7 +10,8 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,44 +30,18 @@ from testing.batch_api import FakeBatchAPI
 from testing.label_studio import FakeLabelStudio
 from testing.llm import Call, Reply, error
 from tests.server.bodies import choices_region, texts_region
+from tests.server.statements import Label, Make, answer, counts, number_in, summary
 
 ROOT = Path(__file__).parents[2]
-CONFIG = (ROOT / "examples" / "text-classification.xml").read_text()
-NUMBER = re.compile(r"Statement (\d+):")
-
-Make = Callable[[int], FakeLabelStudio]
-Label = Callable[..., Result]
-
-
-def number_in(call: Call) -> int:
-    found = NUMBER.search(call.prompt)
-    assert found, call.prompt
-    return int(found[1])
-
-
-def answer(call: Call) -> Reply:
-    label = "Sarcastic" if number_in(call) % 3 == 0 else "Not Sarcastic"
-    return Reply(texts=[json.dumps({"response": f"statement {number_in(call)}", "sentiment": [label]})])
 
 
 def failing_at(number: int, reply: Reply) -> Callable[[Call], Reply]:
     return lambda call: reply if number_in(call) == number else answer(call)
 
 
-def counts(studio: FakeLabelStudio) -> dict[int, int]:
-    """How many tasks have how many predictions."""
-    return Counter(len(studio.predictions_of(task["id"])) for task in studio.tasks)
-
-
 def paid(llm: FakeBatchAPI) -> dict[int, int]:
     """How often the tasks were asked about, in batches and one by one."""
     return Counter(map(number_in, [*llm.asked, *llm.calls]))
-
-
-def summary(done: Result, status: int = 0) -> dict[str, Any]:
-    assert done.exit_code == status, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def words(done: Result) -> str:
@@ -84,38 +58,6 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def llm() -> Iterator[FakeBatchAPI]:
     with FakeBatchAPI(answer) as server:
         yield server
-
-
-@pytest.fixture
-def statements() -> Iterator[Make]:
-    """Makes a Label Studio with so many statements, numbered from 1 as their tasks are."""
-    with ExitStack() as stack:
-
-        def make(count: int) -> FakeLabelStudio:
-            data = [{"text": f"Statement {number}: how lovely, rain again."} for number in range(1, count + 1)]
-            return stack.enter_context(FakeLabelStudio(CONFIG, data))
-
-        yield make
-
-
-@pytest.fixture
-def prompt(tmp_path: Path) -> Path:
-    file = tmp_path / "prompt.txt"
-    file.write_text("Sarcastic or Not Sarcastic?\n")
-    return file
-
-
-@pytest.fixture
-def environment(llm: FakeBatchAPI, tmp_path: Path) -> dict[str, str]:
-    return {
-        "LABEL_STUDIO_API_KEY": "0123456789abcdef0123456789abcdef01234567",
-        "OPENAI_BASE_URL": llm.base_url,
-        "OPENAI_API_KEY": "any",
-        "OPENAI_MODEL": "one",
-        "MODEL_DIR": str(tmp_path / "data"),
-        "PRICE_INPUT": "100",
-        "PRICE_OUTPUT": "20",
-    }
 
 
 @pytest.fixture
@@ -159,6 +101,16 @@ def test_every_task_gets_its_prediction_at_half_the_price(
     [totals] = store.usage.totals()
     assert (totals["calls_ok"], totals["prompt_tokens"], totals["batched_prompt_tokens"]) == (30, 300, 290)
     assert Counter(call.batched for call in store.usage.calls(totals["project"])) == {True: 29, False: 1}
+
+
+def test_predictions_of_a_batch_carry_the_score_of_their_label(
+    llm: FakeBatchAPI, label: Label, statements: Make
+) -> None:
+    llm.answer = lambda call: replace(answer(call), sure={"Sarcastic": number_in(call) / 10})
+    studio = statements(3)
+    summary(label(studio, "--json"))
+    scores = [studio.predictions_of(task)[0]["score"] for task in (1, 2, 3)]
+    assert scores == pytest.approx([0.1, 0.2, 0.3], abs=0.001)
 
 
 def test_replies_of_a_batch_are_found_paid_for(

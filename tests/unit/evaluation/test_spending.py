@@ -26,3 +26,10 @@ def test_a_version_costs_what_its_calls_cost_for_each_task() -> None:
 
 def test_an_unknown_price_is_unknown_and_not_nothing() -> None:
     assert spending([CALL], Prices(Settings()))["own/1"] == Spent(None, 1.0, 1.0)
+
+
+def test_calls_of_the_batch_api_cost_half_and_tell_no_seconds() -> None:
+    prices = Prices(Settings(price_input=1.0, price_output=10.0))
+    batched = replace(CALL, task="2", seconds=0.0, batched=True)
+    assert spending([CALL, batched], prices) == {"own/1": Spent(approx(1.5), 1.0, 1.0)}
+    assert spending([batched], prices) == {"own/1": Spent(approx(1.0))}
