@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from demo.paths import ROOT
+from llm_interactive.cli.app import app
+from testing.batch_api import FakeBatchAPI
 from testing.llm import Call, FakeLLM
 from tests.e2e.stack import LOGIN, Stack, example, values
 
@@ -63,3 +66,28 @@ def test_predictions_are_stored_once_and_those_of_another_prompt_beside_them(
     second = label("Is it meant as it is said?")
     versions = Counter(prediction["model_version"] for prediction in stack.studio.predictions(project))
     assert versions == {first["model_version"]: 40, second["model_version"]: 40}
+
+
+def test_what_a_batch_brings_is_stored_once(stack: Stack, tmp_path: Path) -> None:
+    project = stack.studio.create_project("Statements by batch", example("text-classification"))
+    tasks = stack.studio.import_tasks(project, [{"text": text} for text in TEXTS[:5]])
+    with FakeBatchAPI(answer) as llm:
+        env = {
+            "LABEL_STUDIO_URL": stack.studio.url,
+            "LABEL_STUDIO_API_KEY": LOGIN.token,
+            "OPENAI_BASE_URL": llm.base_url,
+            "OPENAI_API_KEY": "any",
+            "OPENAI_MODEL": "one",
+            "MODEL_DIR": str(tmp_path / "data"),
+            "DEFAULT_PROMPT": "Sarcastic or not?",
+        }
+        command = ["label", "--project", str(project), "--batch-api", "--yes", "--json"]
+        for _ in range(2):
+            done = CliRunner().invoke(app, command, env=env)
+            assert json.loads(done.stdout)["done"] == 5, done.stderr
+        assert len(llm.asked) == 4
+    stored = stack.studio.predictions(project)
+    assert {prediction["task"]: values(prediction["result"])["response"] for prediction in stored} == {
+        task: [f"statement {number}"] for number, task in enumerate(tasks)
+    }
+    assert len(stored) == 5
