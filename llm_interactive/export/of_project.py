@@ -13,7 +13,9 @@ from llm_interactive.export.shapes import Format
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.label_studio.records import Task
 from llm_interactive.llm.client import ChatClient
+from llm_interactive.llm.embeddings import Embeddings
 from llm_interactive.media.image_input import ImageInput
+from llm_interactive.predict.example_sets import Examples
 from llm_interactive.predict.project import Project
 from llm_interactive.settings import Settings
 from llm_interactive.store.store import Store, StoredProject
@@ -53,7 +55,8 @@ def export_project(
         def replies() -> Replies:
             stored = store.project(project.key) if store else StoredProject({}, {})
             known = Project.of(project.key, project.labeling_config, settings, stored)
-            return Replies(known, images, store, client.endpoint)
+            examples = Examples(store, Embeddings(client, settings.embedding_model)) if store else None
+            return Replies(known, images, store, client.endpoint, examples)
 
         known = store.rankings.of(project.key) if store else {}
         sources = sources_of(names, format, project.labeling_config, replies, replace(rankings, known=known))

@@ -16,6 +16,7 @@ from llm_interactive.labeling.tags import ControlTag, Region
 from llm_interactive.media.image_input import ImageInput
 from llm_interactive.outputs.annotated import LeftOut, only_text, reply_in
 from llm_interactive.outputs.form import Form
+from llm_interactive.predict.example_sets import Examples
 from llm_interactive.predict.prepare import PreparedTask, prepare
 from llm_interactive.predict.project import Project
 from llm_interactive.prompts.current import prompt_in
@@ -57,9 +58,20 @@ class Asked:
 class Replies:
     """Prompts and replies of a project's annotations, and the models' own replies that these were made from."""
 
-    def __init__(self, project: Project, images: ImageInput, store: Store | None, endpoint: str) -> None:
-        """`store`: the backend's, None where there is none; `endpoint`: whom it asks, as part of the keys there."""
-        self._project = project
+    def __init__(
+        self,
+        project: Project,
+        images: ImageInput,
+        store: Store | None,
+        endpoint: str,
+        examples: Examples | None = None,
+    ) -> None:
+        """`store`: the backend's, None where there is none; `endpoint`: whom it asks, as part of the keys there.
+
+        `examples`: those that its requests showed.
+        """
+        self._examples = examples
+        self._project = examples.added_to(project) if examples else project
         self._images = images
         self._store = store
         self._endpoint = endpoint
@@ -117,13 +129,22 @@ class Replies:
         for prediction in reversed(before):
             if _is_of(prediction, asked.prepared):
                 return asked.reply(prediction.result), prediction.model_version
-        key = asked.prepared.request.key(self._endpoint)
+        key = self._as_sent(task, asked.prepared).request.key(self._endpoint)
         kept = self._store.replies([key]).get(key) if self._store else None
         if kept is None:
             raise LeftOut("the model's own reply is not known any more")
         return asked.reply(asked.prepared.regions(kept)), self._project.version_with(
             {asked.prepared.form.name: asked.prepared.prompt}
         )
+
+    def _as_sent(self, task: Task, prepared: PreparedTask) -> PreparedTask:
+        if self._examples is None:
+            return prepared
+        shown = self._examples.shown_before(self._project, {"id": task.id, "data": task.data})
+        try:
+            return prepared.with_examples(shown, self._project.options)
+        except BackendError as error:
+            raise LeftOut(error.message) from None
 
 
 def in_turns(messages: Sequence[Mapping[str, Any]]) -> Messages:

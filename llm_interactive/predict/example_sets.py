@@ -106,6 +106,14 @@ class Examples:
             chosen |= made
         return [[known.by_task[task] for task in chosen.get(key, ())] for key in keys]
 
+    def shown_before(self, project: Project, task: Task) -> list[Example]:
+        """The examples that a task was asked about with; those that nobody has chosen yet are none."""
+        known = project.examples
+        if known is None or not known.vectors:
+            return self.nearest(project, [task], Deadline.after(0))[0]
+        key = _key(known, project.options.few_shot, id_of(task), text_to_compare(project.forms, data_of(task)))
+        return [known.by_task[chosen] for chosen in self._store.example_sets.chosen([key]).get(key, ())]
+
     def _current(self, project: str) -> ExampleSet | None:
         known = self._known.get(project)
         newest = next(iter(self._store.example_sets.digests(project)), None)

@@ -243,6 +243,21 @@ def test_a_batch_after_it_finds_the_reply_that_the_annotator_paid_for(client: Fl
     assert len(llm.calls) == 1
 
 
+def test_what_an_annotator_makes_of_its_reply_is_a_pair_to_export(
+    client: FlaskClient, studio: FakeLabelStudio, environment: dict[str, str], tmp_path: Path
+) -> None:
+    given = shift_enter(client, 30)["result"]
+    edited = [texts_region("response", "edited") if region["from_name"] == "response" else region for region in given]
+    studio.annotate(30, edited)
+    file = tmp_path / "pairs.jsonl"
+    options = ["--project", "1", "--format", "dpo-trl", "-o", str(file), "--from", "corrections"]
+    done = CliRunner().invoke(app, ["export", *options], env={**environment, "FEW_SHOT": "2"})
+    assert done.exit_code == 0, done.stderr
+    [pair] = map(json.loads, file.read_text().splitlines())
+    assert json.loads(pair["rejected"][0]["content"])["response"] == "a reply"
+    assert json.loads(pair["chosen"][0]["content"])["response"] == "edited"
+
+
 def test_a_project_can_choose_for_itself(client: FlaskClient, llm: FakeLLM) -> None:
     assert set_up(client, few_shot=4).endswith("-4shot")
     shift_enter(client, 30)
