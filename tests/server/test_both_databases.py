@@ -18,7 +18,16 @@ from llm_interactive.llm.client import Reply
 from llm_interactive.store.batches import DONE, READ, RUNNING, Batch, Request
 from llm_interactive.store.engines import engine_of
 from llm_interactive.store.store import Store
-from llm_interactive.store.tables import answered, cancelled, leases, projects, prompts, replies, versions
+from llm_interactive.store.tables import (
+    answered,
+    cancelled,
+    chosen_examples,
+    leases,
+    projects,
+    prompts,
+    replies,
+    versions,
+)
 from llm_interactive.store.usage import Call
 from tests.postgresql import PostgreSQL, programs
 
@@ -237,3 +246,22 @@ def test_requests_wait_until_their_batch_is_read(store: Store) -> None:
     assert (totals["calls_ok"], totals["calls_failed"], totals["batched_prompt_tokens"]) == (1, 1, 7)
     store.batches.save(replace(read, state=DONE))
     assert store.batches.open(P) == []
+
+
+def test_of_many_sets_of_examples_the_last_stay_newest_first(store: Store) -> None:
+    paid = Call(P, "embed/embeddings", "", "embed", "ok", 0.0, prompt_tokens=7)
+    for number in (*range(8), 4):
+        store.example_sets.save(P, f"set {number}", {"examples": [{"text": "\ud800 \x00", "number": number}]}, [paid])
+    store.sweeper.sweep()
+    assert store.example_sets.digests(P) == ["set 4", "set 7", "set 6", "set 5", "set 3"]
+    assert store.example_sets.content(P, "set 7") == {"examples": [{"text": "\ud800 \x00", "number": 7}]}
+    assert store.usage.totals(P)[0]["prompt_tokens"] == 9 * 7
+
+
+def test_the_examples_chosen_for_a_task_stay_sixty_days(store: Store, other: sa.Engine) -> None:
+    store.example_sets.save_chosen({"a": ["1", "2"], "b": []}, [], wait=True)
+    with other.begin() as connection:
+        old = {"key": "c", "tasks": ["3"], "created_at": time.time() - 86_400 * 61}
+        connection.execute(sa.insert(chosen_examples), old)
+    store.sweeper.sweep()
+    assert store.example_sets.chosen(["a", "b", "c"]) == {"a": ["1", "2"], "b": []}
