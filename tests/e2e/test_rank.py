@@ -68,6 +68,8 @@ def ranking(stack: Stack, run: Run, tmp_path: Path) -> Callable[[str], tuple[int
 def open_task(page: LabelingPage, project: int, task: Json) -> None:
     page.page.goto(f"{page.url}/projects/{project}/data?task={task['id']}")
     expect(page.page.get_by_text("What is").last).to_be_visible(timeout=30_000)
+    # The page may load the task a second time, and loses what was done before.
+    page.page.wait_for_load_state("networkidle")
 
 
 def submit(page: LabelingPage) -> None:
