@@ -35,8 +35,8 @@ TIED: Region = {
 _PAIR = """  <Header value="Which reply is better?"/>
   <Pairwise name="better" toName="r1,r2"/>
   <View className="replies">
-    <View><Text name="r1" value="$r1"/></View>
-    <View><Text name="r2" value="$r2"/></View>
+    <View className="reply"><Text name="r1" value="$r1"/></View>
+    <View className="reply"><Text name="r2" value="$r2"/></View>
   </View>
   <Choices name="tie" toName="context" choice="single-radio" showInLine="true">
     <Choice value="About the same"/>
@@ -49,10 +49,11 @@ _LIST = """  <Header value="Drag the replies into order, the best first"/>
   <Ranker name="order" toName="replies"/>
 """
 
-# The Ranker prints an item's id in its last paragraph, and would show a reply's lines as one.
+# The Ranker prints an item's id in its last paragraph, and would show a reply's lines as one. A rule with a child
+# selector is lost: Label Studio escapes its sign.
 _STYLE = """  <Style>
     .replies { display: flex; gap: 16px; }
-    .replies > * { flex: 1; min-width: 0; border: 1px solid #c8ccd4; border-radius: 4px; padding: 4px; }
+    .reply { flex: 1; min-width: 0; border: 1px solid #c8ccd4; border-radius: 4px; padding: 4px; }
     .htx-ranker-item p { white-space: pre-wrap; }
     .htx-ranker-item p:last-child { display: none; }
   </Style>
