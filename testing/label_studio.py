@@ -67,6 +67,7 @@ class FakeLabelStudio(Loopback):
         app.post("/api/predictions/")(self._create)
         app.post("/api/projects/1/import/predictions")(self._import)
         app.delete("/api/predictions/<int:id>/")(self._delete)
+        app.post("/api/tasks/<int:task>/annotations/")(self._submit)
         app.patch("/api/projects/1/")(self._change)
         app.post("/api/projects/")(self._make)
         app.post("/api/projects/<int:id>/import")(self._import_tasks)
@@ -98,6 +99,14 @@ class FakeLabelStudio(Loopback):
         id = next(self._ids)
         self.predictions[id] = {"id": id, "project": 1, "created_at": _CREATED, **prediction}
         return self.predictions[id]
+
+    def _submit(self, task: int) -> tuple[Response, int]:
+        body = request.get_json()
+        given = [made.get("unique_id") for found in self.tasks for made in found.get("annotations", [])]
+        if body["unique_id"] in given:
+            return jsonify({"detail": "Annotation with this unique id already exists"}), 409
+        self.annotate(task, **body)
+        return jsonify(self.tasks[task - 1]["annotations"][-1]), 201
 
     def _change(self) -> Response:
         self.project |= request.get_json()

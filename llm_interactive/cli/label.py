@@ -47,6 +47,12 @@ def label(
         bool,
         typer.Option("--new-examples", help="With FEW_SHOT: choose the tasks that examples come from anew."),
     ] = False,
+    accept_above: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Make annotations of predictions with at least this score, where nobody annotated."
+        ),
+    ] = None,
     max_cost: Annotated[float | None, typer.Option(min=0, help="Stop before this many US dollars are spent.")] = None,
     batch_api: Annotated[
         bool, typer.Option("--batch-api", help="Ask by OpenAI's or Azure's Batch API: half the price, within a day.")
@@ -79,7 +85,7 @@ def label(
                 label_batch.cancel(services, found)
                 return
             if resume:
-                raise typer.Exit(label_batch.resume(services, studio, found, as_json=as_json))
+                raise typer.Exit(label_batch.resume(services, studio, found, accept_above, as_json=as_json))
             asked = services.examples.renewed(
                 _project(services, found, prompt_file or [], model), studio, anew=new_examples
             )
@@ -101,6 +107,7 @@ def label(
             else:
                 run = LabelRun(services, studio, project, asked, budget)
                 with_progress("Labeling", run.label(tasks), count)
+            accept(run, accept_above)
     except KeyboardInterrupt:
         typer.echo("Stopped. What was paid for is kept: the same command goes on from here.", err=True)
         raise typer.Exit(130) from None
@@ -230,6 +237,13 @@ def _time(ahead: Plan) -> str:
     return "unknown" if ahead.seconds is None else f"about {ahead.seconds:.0f} s"
 
 
+def accept(run: LabelRun, above: float | None) -> None:
+    """Make annotations of what a run is sure of, if that is wanted."""
+    if above is not None:
+        sure = run.sure(above)
+        with_progress("Accepting", run.accept(sure), len(sure))
+
+
 def summary_text(summary: Summary, count: int) -> str:
     """What became of `count` tasks to read."""
     left = count - summary.done - summary.failed.total()
@@ -237,6 +251,7 @@ def summary_text(summary: Summary, count: int) -> str:
     lines += [f"  {name} is filled in {filled} of {summary.done}" for name, filled in summary.filled.items()]
     lines += [f"  {number} failed: {cause}" for cause, number in summary.failed.most_common()]
     lines += [f"  {left} are left"] if left > 0 else []
+    lines += [] if summary.accepted is None else [f"  {summary.accepted} became annotations by their score"]
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from llm_interactive.cli.label import summary_text, with_progress
+from llm_interactive.cli.label import accept, summary_text, with_progress
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import BackendError, SetupError
 from llm_interactive.label_studio.client import LabelStudio
@@ -108,7 +108,9 @@ class BatchLabeling:
             raise typer.Exit(130) from None
 
 
-def resume(services: Services, studio: LabelStudio, found: StudioProject, *, as_json: bool) -> int:
+def resume(
+    services: Services, studio: LabelStudio, found: StudioProject, accept_above: float | None, *, as_json: bool
+) -> int:
     """Bring what was sent before, version by version, and print a summary of each; gives the exit status."""
     now = _project_now(services, found)
     batches = _batches(services, now)
@@ -117,6 +119,7 @@ def resume(services: Services, studio: LabelStudio, found: StudioProject, *, as_
         for batch in {batch.version: batch for batch in batches}.values():
             labeling = BatchLabeling(services, studio, found.id, _project_of(services, now, batch), api)
             count = labeling.resume()
+            accept(labeling.run, accept_above)
             summary = labeling.run.summary
             typer.echo(json.dumps(as_dict(summary)) if as_json else summary_text(summary, count))
             status = max(status, int(summary.done < count))

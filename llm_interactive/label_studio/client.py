@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +20,9 @@ from label_studio_sdk.core.request_options import RequestOptions
 from label_studio_sdk.types import ImportApiRequest
 
 from llm_interactive.errors import LabelStudioError, SetupError
+from llm_interactive.label_studio.queries import PAGE, task_queries
 from llm_interactive.label_studio.records import (
+    ACCEPTED,
     NewPrediction,
     Prediction,
     Project,
@@ -33,18 +35,10 @@ from llm_interactive.label_studio.records import (
 from llm_interactive.label_studio.refusals import message_of
 from llm_interactive.settings import Settings
 
-_PAGE = 100
 _SAMPLED_AT_ONCE = 10
 _PUSHED_AT_ONCE = 1000
 _SECONDS = 120.0
 _LONGEST_TITLE = 50
-_ANNOTATED = {
-    "conjunction": "or",
-    "items": [
-        {"filter": f"filter:tasks:{column}", "operator": "greater", "type": "Number", "value": 0}
-        for column in ("total_annotations", "cancelled_annotations")
-    ],
-}
 
 
 class LabelStudio:
@@ -141,10 +135,10 @@ class LabelStudio:
         tab, by its own filters and in its order.
         """
         seen: set[int] = set()
-        for query in _queries(annotated, ids, view):
+        for query in task_queries(annotated, ids, view):
             with self._translated(project):
                 # Somebody who annotates meanwhile moves tasks to later pages.
-                pages: Iterable[Any] = self._client.tasks.list(project=project, page=1, page_size=_PAGE, **query)
+                pages: Iterable[Any] = self._client.tasks.list(project=project, page=1, page_size=PAGE, **query)
                 for found in pages:
                     task = task_of(found.dict())
                     if task.id not in seen:
@@ -158,7 +152,7 @@ class LabelStudio:
         with self._translated(project):
             pages = [
                 self._client.tasks.list(project=project, page=1, page_size=1, fields="task_only", **query).response
-                for query in _queries(annotated, ids, view)
+                for query in task_queries(annotated, ids, view)
             ]
         return sum(page.total for page in pages)
 
@@ -168,7 +162,7 @@ class LabelStudio:
             return list(self.tasks(project, ids=random.sample(ids, min(most, len(ids)))))
         pages = -(-self.count(project, view=view) // _SAMPLED_AT_ONCE)
         places = random.sample(range(pages), min(pages, -(-most // _SAMPLED_AT_ONCE)))
-        [query] = _queries(False, None, view)
+        [query] = task_queries(False, None, view)
         found: list[Task] = []
         for place in places:
             with self._translated(project):
@@ -215,6 +209,22 @@ class LabelStudio:
             )
         }
         return set(sent) - stored
+
+    def accept(self, prediction: Prediction) -> None:
+        """Make an annotation of a stored prediction, by which its task counts as done; `Task.accepted` tells it apart.
+
+        Label Studio refuses a second one of the same task and version.
+        """
+        # The bulk action of the Data Manager would leave no mark.
+        name = f"{self.url}/tasks/{prediction.task}/{prediction.model_version}"
+        with self._translated():
+            self._client.annotations.create(
+                prediction.task,
+                result=list(prediction.result),
+                parent_prediction=prediction.id,
+                last_action=ACCEPTED,
+                unique_id=str(uuid.uuid5(uuid.NAMESPACE_URL, name)),
+            )
 
     def delete_older(self, project: int, tasks: Iterable[int], versions: Collection[str]) -> int:
         """Remove the predictions of `tasks` by any of `versions`, but the newest one of each task; says how many.
@@ -292,19 +302,3 @@ def _is_nested(prediction: NewPrediction) -> bool:
     return any(
         isinstance(one, list) for region in prediction.result for one in region.get("value", {}).get("choices") or ()
     )
-
-
-def _queries(annotated: bool, ids: Sequence[int] | None, view: int | None) -> list[dict[str, Any]]:
-    """The arguments of the calls that list tasks: ids stand in the address, which must not grow too long."""
-    if view is not None:
-        return [{"view": view}]
-    query: dict[str, Any] = {"ordering": ["tasks:id"]}
-    if annotated:
-        query["filters"] = _ANNOTATED
-    if ids is None:
-        return [{"query": json.dumps(query)}]
-    wanted = sorted(set(ids))
-    return [
-        {"query": json.dumps({**query, "selectedItems": {"all": False, "included": wanted[start : start + _PAGE]}})}
-        for start in range(0, len(wanted), _PAGE)
-    ]

@@ -9,6 +9,9 @@ from typing import Any
 
 from llm_interactive.labeling.tags import Region
 
+ACCEPTED = "prediction"
+"""The `last_action` of an annotation that nobody looked at: it was made of a prediction that was sure enough."""
+
 
 @dataclass(frozen=True)
 class Project:
@@ -71,13 +74,17 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Task:
-    """A task with its annotations and predictions, oldest first."""
+    """A task with its annotations and predictions, oldest first.
+
+    `accepted`: how many annotations were made of predictions unseen. They are not among the others, which are people's.
+    """
 
     id: int
     data: Mapping[str, Any]
     annotations: tuple[Annotation, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
+    accepted: int = 0
 
 
 def project_of(found: Mapping[str, Any]) -> Project:
@@ -96,13 +103,15 @@ def project_of(found: Mapping[str, Any]) -> Project:
 def task_of(found: Mapping[str, Any]) -> Task:
     """A task from the JSON of Label Studio's API."""
     annotations = sorted(found.get("annotations") or [], key=_id)
+    peoples = [annotation for annotation in annotations if not _is_accepted(annotation)]
     predictions = sorted(found.get("predictions") or [], key=_id)
     return Task(
         int(found["id"]),
         found["data"],
-        tuple(map(_annotation, annotations)),
+        tuple(map(_annotation, peoples)),
         tuple(map(prediction_of, predictions)),
         found.get("meta") or {},
+        len(annotations) - len(peoples),
     )
 
 
@@ -131,6 +140,11 @@ def _annotation(found: Mapping[str, Any]) -> Annotation:
         _time(found.get("created_at")),
         _time(found.get("updated_at")),
     )
+
+
+def _is_accepted(found: Mapping[str, Any]) -> bool:
+    # Somebody who changed it since spent time on it.
+    return found.get("last_action") == ACCEPTED and found.get("lead_time") is None and not found.get("ground_truth")
 
 
 def _id(record: Mapping[str, Any]) -> int:

@@ -26,7 +26,7 @@ def tokens_of(text: str, logprobs: Any) -> str:
         inside = min(place + len(piece), end) - max(place, start)
         place += len(piece)
         if inside > 0:
-            found.append(f"{inside} {min(value, 0.0):.4g}")
+            found.append(f"{inside} {min(value, 0.0):.6g}")
     return " ".join(found)
 
 

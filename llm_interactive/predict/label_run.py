@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ _DROPPED = "Label Studio did not take the prediction."
 class Summary:
     """What became of the tasks so far: `failed` by cause, `filled` by control's name, `cost` in US dollars.
 
-    `cost` is None where the price is not known.
+    `cost` is None where the price is not known, `accepted` (predictions that became annotations) where none should be.
     """
 
     model_version: str
@@ -32,6 +32,7 @@ class Summary:
     filled: Counter[str] = field(default_factory=Counter)
     replaced: int = 0
     cost: float | None = 0.0
+    accepted: int | None = None
 
 
 class LabelRun:
@@ -40,6 +41,7 @@ class LabelRun:
     def __init__(
         self, services: Services, studio: LabelStudio, number: int, project: Project, budget: Budget | None = None
     ) -> None:
+        """A run that ends where `budget` does."""
         self._services = services
         self._studio = studio
         self._project = project
@@ -48,6 +50,7 @@ class LabelRun:
         self._names = [output.control.name for form in project.forms for output in form.outputs]
         self._run = BulkRun(services, project, budget)
         self._before = self._spent()
+        self._scores: dict[int, float] = {}
         self.summary = Summary(self._version, filled=Counter(dict.fromkeys(self._names, 0)))
 
     def label(self, tasks: Iterable[Task]) -> Iterator[int]:
@@ -62,6 +65,23 @@ class LabelRun:
             self.summary.cost = self._cost()
             yield len(entries)
         self.summary.replaced = self._studio.delete_older(self._number, stored, [self._version])
+
+    def sure(self, above: float) -> list[int]:
+        """The tasks that were labelled with a score of at least `above`."""
+        return [task for task, score in self._scores.items() if score >= above]
+
+    def accept(self, tasks: Sequence[int]) -> Iterator[int]:
+        """Make annotations of the predictions of those `tasks` that nobody annotated; gives 1 for each task seen to.
+
+        A task that has been accepted before is left as it is.
+        """
+        self.summary.accepted = 0
+        for task in self._studio.tasks(self._number, ids=tasks):
+            made = [prediction for prediction in task.predictions if prediction.model_version == self._version]
+            if made and not task.annotations and not task.accepted:
+                self._studio.accept(made[-1])
+                self.summary.accepted += 1
+            yield 1
 
     def _push(self, entries: Entries) -> set[int]:
         """Push the predictions among `entries`; gives the tasks that have one now."""
@@ -79,6 +99,8 @@ class LabelRun:
         summary.done += len(stored)
         for prediction in new:
             if prediction.task in stored:
+                if prediction.score is not None:
+                    self._scores[prediction.task] = prediction.score
                 summary.filled.update({region["from_name"] for region in prediction.result} & set(self._names))
         return stored
 
@@ -107,4 +129,5 @@ def as_dict(summary: Summary) -> dict[str, Any]:
         "filled": dict(summary.filled),
         "replaced": summary.replaced,
         "cost": summary.cost,
+        "accepted": summary.accepted,
     }

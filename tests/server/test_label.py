@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from llm_interactive.cli.app import app
 from llm_interactive.settings import Settings
 from llm_interactive.store.store import Store
 from testing.label_studio import FakeLabelStudio
-from testing.llm import FakeLLM, Reply
+from testing.llm import Call, FakeLLM, Reply
 from tests.server.statements import Label, Make, answer, counts, number_in, summary
 
 ROOT = Path(__file__).parents[2]
@@ -131,6 +133,77 @@ def test_tasks_that_fail_are_counted_by_their_cause(llm: FakeLLM, label: Label, 
     assert done.exit_code == 1
     assert "2 of 3 tasks labelled" in done.stdout
     assert "1 failed: " in done.stdout
+
+
+def sure_answer(call: Call) -> Reply:
+    """An answer that is as sure as the number of its task: 0.1 for the first, and so on."""
+    return replace(answer(call), sure={"Sarcastic": number_in(call) / 10})
+
+
+def annotated(studio: FakeLabelStudio) -> list[int]:
+    return [task["id"] for task in studio.tasks if task.get("annotations")]
+
+
+def test_predictions_carry_the_score_of_their_label(llm: FakeLLM, label: Label, statements: Make) -> None:
+    llm.answer = sure_answer
+    studio = statements(3)
+    assert summary(label(studio, "--yes", "--json"))["accepted"] is None
+    assert [studio.predictions_of(task)[0]["score"] for task in (1, 2, 3)] == [0.1, 0.2, 0.3]
+    assert annotated(studio) == []
+
+
+def test_what_is_sure_enough_becomes_an_annotation_once(llm: FakeLLM, label: Label, statements: Make) -> None:
+    llm.answer = sure_answer
+    studio = statements(9)
+    found = summary(label(studio, "--yes", "--json", "--accept-above", "0.7"))
+    assert (found["accepted"], annotated(studio)) == (3, [7, 8, 9])
+    [made] = studio.tasks[6]["annotations"]
+    [prediction] = studio.predictions_of(7)
+    assert (made["result"], made["parent_prediction"]) == (prediction["result"], prediction["id"])
+    assert made["last_action"] == "prediction"
+
+    done = label(studio, "--yes", "--accept-above", "0.6")
+    assert "1 became annotations" in done.stdout
+    assert [len(task.get("annotations", [])) for task in studio.tasks] == [0, 0, 0, 0, 0, 1, 1, 1, 1]
+
+
+def test_where_somebody_annotated_or_skipped_nothing_is_accepted(llm: FakeLLM, label: Label, statements: Make) -> None:
+    llm.answer = sure_answer
+    studio = statements(9)
+    studio.annotate(7, [])
+    studio.annotate(8, [], was_cancelled=True)
+    assert summary(label(studio, "--yes", "--json", "--accept-above", "0.7"))["accepted"] == 1
+    assert [len(studio.tasks[number - 1]["annotations"]) for number in (7, 8, 9)] == [1, 1, 1]
+
+
+def test_without_scores_nothing_is_accepted(label: Label, statements: Make) -> None:
+    studio = statements(3)
+    assert summary(label(studio, "--yes", "--json", "--accept-above", "0"))["accepted"] == 0
+    assert annotated(studio) == []
+
+
+def test_evaluate_says_what_the_scores_are_worth(
+    llm: FakeLLM, label: Label, statements: Make, environment: dict[str, str]
+) -> None:
+    """Of nine tasks the surest is accepted; of the eight that people saw, the surer half is right."""
+    llm.answer = sure_answer
+    studio = statements(9)
+    assert summary(label(studio, "--yes", "--json", "--accept-above", "0.9"))["accepted"] == 1
+    for number in range(1, 9):
+        said = "Sarcastic" if number % 3 == 0 else "Not Sarcastic"
+        right = said if number > 4 else {"Sarcastic": "Not Sarcastic", "Not Sarcastic": "Sarcastic"}[said]
+        value = {"choices": [right]}
+        region = {"id": "s", "from_name": "sentiment", "to_name": "text", "type": "choices", "value": value}
+        studio.annotate(number, [region], lead_time=2.0)
+    arguments = ["evaluate", "--project", "1", "--output", "sentiment", "--json", "-"]
+    done = CliRunner().invoke(app, arguments, env={**environment, "LABEL_STUDIO_URL": studio.url})
+    assert done.exit_code == 0, done.stderr
+    [version] = json.loads(done.stdout)["outputs"][0]["versions"]
+    worth = version["confidence"]
+    assert (version["n"], version["accuracy"]["value"], worth["n"]) == (8, 0.5, 8)
+    assert worth["accepted"] == {"score": 0.5, "coverage": 0.5, "accuracy": 1.0}
+    off = [0.1, 0.2, 0.3, 0.4, 1 - 0.5, 1 - 0.6, 1 - 0.7, 1 - 0.8]
+    assert worth["ece"] == pytest.approx(sum(off) / 8)
 
 
 def test_another_model_may_be_asked(llm: FakeLLM, label: Label, statements: Make) -> None:
