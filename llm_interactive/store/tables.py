@@ -101,15 +101,15 @@ calls = sa.Table(
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
     # Made through the provider's Batch API.
-    sa.Column("batched", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("batched", sa.Boolean, nullable=False),
     sa.Index("calls_of_version", "project", "version"),
 )
 
-_COUNTS = (
+COUNTS = (
     *("batch_done", "batch_failed", "batch_late", "interactive_done", "interactive_failed", "from_store"),
     *("calls_ok", "calls_failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens"),
+    *BATCHED_TOKENS,
 )
-COUNTS = (*_COUNTS, *BATCHED_TOKENS)
 """What `totals` counts, besides the seconds that calls took."""
 
 totals = sa.Table(
@@ -117,8 +117,7 @@ totals = sa.Table(
     metadata,
     sa.Column("project", sa.Text, primary_key=True),
     sa.Column("version", sa.Text, primary_key=True),
-    *(sa.Column(name, sa.BigInteger, nullable=False) for name in _COUNTS),
-    *(sa.Column(name, sa.BigInteger, nullable=False, server_default="0") for name in BATCHED_TOKENS),
+    *(sa.Column(name, sa.BigInteger, nullable=False) for name in COUNTS),
     sa.Column("seconds", sa.Float, nullable=False),
     info={ADDED_UP: True},
 )
@@ -165,7 +164,7 @@ facts = sa.Table(
     sa.Column("config", sa.Text),
     sa.Column("tasks", sa.Integer),
     sa.Column("labelled", sa.Integer),
-    sa.Column("told_at", sa.Float, nullable=False, server_default="0"),
+    sa.Column("told_at", sa.Float, nullable=False),
 )
 
 # Annotations that hold an error as a response, or did until somebody mended it.
@@ -265,25 +264,11 @@ submissions = sa.Table(
 )
 
 MIGRATIONS: Migrations = (
-    # 1: release 0.2.0, which had no versions, and what came before it.
-    (prompts, prompts.c.field, projects, versions, replies, answered, leases),
-    # 2: what calls take and cost.
-    (calls, totals),
-    # 3: what batches came to.
-    (runs, cancelled),
-    # 4: pinned prompts, and what Label Studio told of projects.
-    (pins, facts, error_texts),
-    # 5: what is the oldest, when there is too much.
-    (projects.c.saved_at, facts.c.told_at),
-    # 6: the newest evaluation of each project, and whose replies people rank.
-    (evaluations, ranked),
-    # 7: the Batch API.
-    (batches, batch_requests, calls.c.batched, *(totals.c[name] for name in BATCHED_TOKENS)),
-    # 8: how judges rank replies.
-    (verdicts,),
-    # 9: examples for prompts.
-    (example_sets, chosen_examples),
-    # 10: how many replies are submitted as they were.
-    (submissions,),
+    # 1: release 0.2.0, and what files of before it lack.
+    (
+        *(prompts, prompts.c.field, projects, projects.c.saved_at, versions, replies, answered, leases),
+        *(calls, totals, runs, cancelled, pins, facts, error_texts, submissions),
+        *(batches, batch_requests, evaluations, ranked, verdicts, example_sets, chosen_examples),
+    ),
 )
 """What version 1, 2, … of the schema added; only ever appended to."""

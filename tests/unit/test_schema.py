@@ -91,7 +91,7 @@ def test_an_older_file_becomes_what_a_new_one_is(old: Path, tmp_path: Path) -> N
     assert {table: shape(old)[table] for table in new} == new
 
 
-@pytest.mark.parametrize("old", ["0-first.sql", "0-release-0.2.0.sql"], indirect=True)
+@pytest.mark.parametrize("old", ["0-first.sql", "0-last.sql"], indirect=True)
 def test_nothing_in_an_older_file_is_lost(old: Path, opened: Callable[[], Store]) -> None:
     store = opened()
     kept = (
