@@ -33,7 +33,7 @@ from llm_interactive.predict.late_predictions import store_late
 from llm_interactive.predict.predictions import prediction
 from llm_interactive.predict.prepare import PreparedTask, Task, id_of
 from llm_interactive.predict.project import Project
-from llm_interactive.predict.sides import whose
+from llm_interactive.predict.sides import keep_whose
 from llm_interactive.predict.trial import try_an_image
 from llm_interactive.prompts.current import written_in
 from llm_interactive.services import Services
@@ -290,8 +290,7 @@ class BatchRun:
                 key = self._project.answered_key(prepared.task, prepared.form)
                 _, texts = given.get(key, ("", []))
                 given[key] = (prepared.prompt, [*texts, *written_in(result, prepared.form.texts)])
-        if compared := whose(self._project.forms, self._prepared.values(), self._origin):
-            self._services.store.rankings.save(self._project.id, compared)
+        keep_whose(self._services.store.rankings, self._project.forms, self._prepared.values(), self._origin)
         self._services.store.save_answered(self._project.id, given)
 
 

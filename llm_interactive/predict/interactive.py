@@ -19,7 +19,7 @@ from llm_interactive.predict.manual_edits import answered_by_prediction, has_out
 from llm_interactive.predict.predictions import Prediction, error_region, prediction
 from llm_interactive.predict.prepare import PreparedTask, Task, id_of
 from llm_interactive.predict.project import Project
-from llm_interactive.predict.sides import Side, whose
+from llm_interactive.predict.sides import Side, keep_whose
 from llm_interactive.prompts.current import prompt_in, written_in
 from llm_interactive.services import Services
 from llm_interactive.store.store import Answered, fingerprint
@@ -109,8 +109,7 @@ class Interactive:
         key = self._project.answered_key(id_of(self._task), form)
         given = {key: (prompt, written_in(regions, form.texts))}
         used = {form.name: prompt} if typed and prompt != self._project.stored.used(form.name) else {}
-        if compared := whose([form], [prepared for prepared, _ in asked], origin):
-            self._services.store.rankings.save(self._project.id, compared)
+        keep_whose(self._services.store.rankings, [form], [prepared for prepared, _ in asked], origin)
         self._services.store.save_answered(self._project.id, given, {key: last} if last else {}, used)
         return self._services.pages.additions(regions, form, self._project.id, self._task)
 

@@ -10,10 +10,12 @@ from typing import Any
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.label_studio.records import NewPrediction, Task
 from llm_interactive.llm.completion import BATCHED_TOKENS, TOKENS
+from llm_interactive.llm.prices import total
 from llm_interactive.predict.budget import Budget
 from llm_interactive.predict.bulk import BulkRun, Entries
 from llm_interactive.predict.project import Project
 from llm_interactive.services import Services
+from llm_interactive.store.usage import Origin
 
 _SPENT = ("calls_ok", "calls_failed", *TOKENS, *BATCHED_TOKENS)
 _DROPPED = "Label Studio did not take the prediction."
@@ -49,7 +51,7 @@ class LabelRun:
         self._version = project.version
         self._names = [output.control.name for form in project.forms for output in form.outputs]
         self._run = BulkRun(services, project, budget)
-        self._before = self._spent()
+        self._before = {origin: self._spent(origin) for origin in project.payers}
         self._scores: dict[int, float] = {}
         self.summary = Summary(self._version, filled=Counter(dict.fromkeys(self._names, 0)))
 
@@ -104,15 +106,18 @@ class LabelRun:
                 summary.filled.update({region["from_name"] for region in prediction.result} & set(self._names))
         return stored
 
-    def _spent(self) -> Counter[str]:
+    def _spent(self, origin: Origin) -> Counter[str]:
         rows = self._services.store.usage.totals(self._project.id)
-        return Counter({name: row[name] for row in rows if row["version"] == self._version for name in _SPENT})
+        return Counter({name: row[name] for row in rows if row["version"] == origin.version for name in _SPENT})
 
     def _cost(self) -> float | None:
-        spent = self._spent()
-        spent.subtract(self._before)
+        return total(self._cost_of(origin) for origin in self._before)
+
+    def _cost_of(self, origin: Origin) -> float | None:
+        spent = self._spent(origin)
+        spent.subtract(self._before[origin])
         calls = spent["calls_ok"] + spent["calls_failed"]
-        return self._services.prices.cost(self._project.options.model, spent, calls) if calls else 0.0
+        return self._services.prices.cost(origin.model, spent, calls) if calls else 0.0
 
 
 def as_sent(task: Task) -> Mapping[str, Any]:

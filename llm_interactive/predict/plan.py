@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import BackendError
 from llm_interactive.llm.completion import BATCHED_TOKENS
+from llm_interactive.llm.prices import total
 from llm_interactive.predict.prepare import PreparedTask, Task
 from llm_interactive.predict.project import Project
 from llm_interactive.services import Services
@@ -54,7 +55,7 @@ def plan(services: Services, project: Project, sample: Sequence[Task], tasks: in
     paid = {*services.store.replies(keys), *services.store.batches.waiting(keys)}
     share = tasks / max(1, len(sample))
     calls = round(sum(key not in paid for key in keys) * share)
-    before = services.store.usage.calls(project.id, [project.version])
+    before = services.store.usage.calls(project.id, [origin.version for origin in project.payers])
     asked = sum(_tokens(one) for one, key in zip(prepared, keys, strict=True) if key not in paid)
     prompt_tokens = round(asked * share)
     completion_tokens = round(calls * (_mean([call.completion_tokens for call in before]) or _SHORT_REPLY))
@@ -69,10 +70,16 @@ def plan(services: Services, project: Project, sample: Sequence[Task], tasks: in
         failure=max(failures, key=failures.count, default=None),
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
-        cost=services.prices.cost(project.options.model, tokens, calls) if calls else 0.0,
+        cost=_cost(services, project.models, tokens, calls),
         seconds=None if batched or seconds is None else seconds * calls / services.settings.max_concurrency,
         batched=batched,
     )
+
+
+def _cost(services: Services, models: Sequence[str], tokens: Mapping[str, int], calls: int) -> float | None:
+    """The cost of calls that the models share equally."""
+    each = {name: count // len(models) for name, count in tokens.items()}
+    return total(services.prices.cost(model, each, calls // len(models)) for model in models) if calls else 0.0
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -75,6 +75,11 @@ class Project:
         """Whom a reply is counted for."""
         return Origin(self.id, version)
 
+    @property
+    def payers(self) -> list[Origin]:
+        """Whom the calls of a batch are counted for: one for each model."""
+        return [self.origin(self.version).by(model) for model in self.models]
+
     def batch_prompts(self, task: Task) -> dict[str, str]:
         """The prompts for a task of a batch: the project's first, so that a batch is made by one.
 

@@ -180,7 +180,7 @@ class Replies:
             self._store.usage.keep([bill.calls.pop()])
             raise
         except LLMError:
-            self._store.usage.count(bill.origin, calls_failed=1)
+            self._store.usage.count(bill.origin.by(request.model), calls_failed=1)
             raise
         bill.add(request, reply, time.perf_counter() - started, "cut" if reply.cut else "ok")
         return reply

@@ -16,7 +16,7 @@ from llm_interactive.media.image_input import ImageInput
 from llm_interactive.outputs.form import Form
 from llm_interactive.predict.prepare import PreparedTask, Task, prepare
 from llm_interactive.settings import ChatOptions
-from llm_interactive.store.rankings import Ranked
+from llm_interactive.store.rankings import Ranked, Rankings
 from llm_interactive.store.usage import Origin
 
 
@@ -54,8 +54,8 @@ def sides_of(form: Form, options: ChatOptions, project: str, task: str) -> list[
     ]
 
 
-def whose(forms: Sequence[Form], asked: Iterable[PreparedTask], origin: Origin) -> list[Ranked]:
-    """Which version gave which of the responses that people compare, by the names of their fields."""
+def keep_whose(rankings: Rankings, forms: Sequence[Form], asked: Iterable[PreparedTask], origin: Origin) -> None:
+    """Keep which version gave which of the responses that people compare, by the names of their fields."""
     compared = {rival.control.name for form in forms for rival in form.rivals}
     found: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
     for prepared in asked:
@@ -63,4 +63,8 @@ def whose(forms: Sequence[Form], asked: Iterable[PreparedTask], origin: Origin) 
         for area in prepared.form.texts:
             if area.name in compared:
                 found[prepared.task][area.name] = [version]
-    return [Ranked(task, origin.project, dict(sorted(versions.items()))) for task, versions in found.items()]
+    if found:
+        rankings.save(
+            origin.project,
+            [Ranked(task, origin.project, dict(sorted(versions.items()))) for task, versions in found.items()],
+        )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from label_studio_sdk.label_interface import LabelInterface
+from typer.testing import CliRunner
 
+from llm_interactive.cli.app import app
 from llm_interactive.settings import Settings
 from llm_interactive.store.rankings import Ranked
 from llm_interactive.store.store import Store
+from testing.label_studio import FakeLabelStudio
 from testing.llm import Call, FakeLLM, Reply
 from tests.server.bodies import PROJECT, Json, batch, interactive, press, results, setup, task, texts, texts_region
 
@@ -102,3 +106,26 @@ def test_each_models_calls_are_counted_as_its_own(client: FlaskClient, settings:
         calls = {row["version"]: row["calls_ok"] for row in store.usage.totals(PROJECT)}
     digest = version.partition("/")[2]
     assert (calls[f"one/{digest}"], calls[f"two/{digest}"]) == (1, 1)
+
+
+def test_label_tells_what_both_models_cost(llm: FakeLLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {
+        "LABEL_STUDIO_API_KEY": "0123456789",
+        "OPENAI_BASE_URL": llm.base_url,
+        "OPENAI_API_KEY": "any",
+        "OPENAI_MODEL": "one",
+        "SECOND_MODEL": "two",
+        "DEFAULT_PROMPT": "Be brief.",
+        "MODEL_DIR": str(tmp_path),
+        "PRICE_INPUT": "100",
+        "PRICE_OUTPUT": "20",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    with FakeLabelStudio(CONFIG, [{"question": f"Question {number}?"} for number in range(3)]) as studio:
+        monkeypatch.setenv("LABEL_STUDIO_URL", studio.url)
+        done = CliRunner().invoke(app, ["label", "--project", "1", "--yes", "--json"])
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["filled"] == {"response-a": 3, "response-b": 3}
+    assert found["cost"] == pytest.approx(2 * 3 * (10 * 100 + 5 * 20) / 1e6)
