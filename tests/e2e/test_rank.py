@@ -27,7 +27,17 @@ Run = Callable[..., Any]
 
 
 def reply_to(call: Call) -> Reply:
+    if call.json["model"] == "judge":
+        return judged_by(call)
     return Reply(texts=[f"The word of model {call.json['model']}."])
+
+
+def judged_by(call: Call) -> Reply:
+    """A judge that likes model two, but of replies to the last question the one that stands first."""
+    said = call.prompt
+    two_is_last = said.index("model two") > said.index("model one")
+    order = ["2", "1"] if two_is_last and f"What is {COUNT - 1}" not in said else ["1", "2"]
+    return Reply(texts=[json.dumps({"order": order})])
 
 
 @pytest.fixture
@@ -118,3 +128,13 @@ def test_the_reply_that_is_dragged_to_the_top_is_the_best(
     run("export", "--project", str(project), "--from", "ranker", "--format", "dpo-trl", "-o", str(file))
     [pair] = check("dpo-trl", file)
     assert pair["chosen"][0]["content"] == best
+
+
+def test_what_a_judge_cannot_decide_comes_first(run: Run, ranking: Any, stack: Stack) -> None:
+    project, tasks = ranking("one,two")
+    found = run("rank", "judge", "--project", str(project), "--model", "judge", "--yes")
+    assert (found["judged"], found["undecided"]) == (COUNT, 1)
+    predictions = {one["task"]: one for one in stack.studio.predictions(project)}
+    assert {task["id"] for task in tasks} == set(predictions)
+    assert [region["from_name"] for region in predictions[tasks[-1]["id"]]["result"]] == ["tie"]
+    assert stack.studio.call("GET", f"/api/projects/{project}/next")["id"] == tasks[-1]["id"]
