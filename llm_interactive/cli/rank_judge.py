@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -12,10 +13,13 @@ from llm_interactive.cli.label import opened_services, plan_text, prompt_in_file
 from llm_interactive.errors import BackendError, LLMError
 from llm_interactive.export.comparisons import SOURCE
 from llm_interactive.label_studio.client import LabelStudio
+from llm_interactive.label_studio.records import Project
 from llm_interactive.predict.plan import plan
 from llm_interactive.ranking.ballots import known_replies
 from llm_interactive.ranking.judge import PROMPT, Judge, relatives
+from llm_interactive.services import Services
 from llm_interactive.settings import SettingsError
+from llm_interactive.store.rankings import Ranked
 from llm_interactive.store.usage import Origin
 
 _PLANNED_FROM = 50
@@ -46,14 +50,7 @@ def judge(
             known = known_replies(services.store.rankings, found)
             criteria = prompt_in_file(prompt_file) if prompt_file else PROMPT
             judging = Judge(services, found.key, found.labeling_config, model, criteria)
-            models = {
-                Origin(one.source, version).model
-                for one in known.values()
-                for versions in one.versions.values()
-                for version in versions
-            }
-            if relation := relatives(model, models):
-                typer.echo(f"{model} may like the replies of {', '.join(relation)} more: they are related.", err=True)
+            _warn_of_relatives(model, known.values())
             tasks = [task for task in studio.tasks(project) if str(task.data.get(SOURCE)) in known]
             some = [judging.asked(task) for task in tasks[:_PLANNED_FROM]]
             ahead = plan(services, judging.project, some, 2 * len(tasks))
@@ -64,24 +61,40 @@ def judge(
             if not judging.verdicts:
                 causes = [cause for cause, _ in judging.failed.most_common(1)]
                 raise LLMError(" ".join(["No task is judged.", *causes]))
-            version = judging.project.version
-            orders = {verdict.task.id: verdict.order for verdict in judging.verdicts}
-            services.store.rankings.save_verdicts(found.key, version, orders)
-            for _ in studio.push(project, judging.predictions()):
-                pass
-            studio.delete_older(project, orders, [version])
-            studio.ask_uncertain_first(project, version, shown=prefill)
+            _keep(services, studio, found, judging, shown=prefill)
     except KeyboardInterrupt:
         typer.echo("Stopped. What was paid for is kept: the same command goes on from here.", err=True)
         raise typer.Exit(130) from None
     except (BackendError, SettingsError) as error:
         typer.echo(f"llm-interactive: {error}", err=True)
         raise typer.Exit(2) from None
+    _say(judging, len(tasks), as_json=as_json)
+
+
+def _warn_of_relatives(judge: str, known: Iterable[Ranked]) -> None:
+    versions = {version for one in known for versions in one.versions.values() for version in versions}
+    if found := relatives(judge, {Origin("", version).model for version in versions}):
+        typer.echo(f"{judge} may like the replies of {', '.join(found)} more: they are related.", err=True)
+
+
+def _keep(services: Services, studio: LabelStudio, ranking: Project, judging: Judge, *, shown: bool) -> None:
+    """Keep the verdicts for the report, and let Label Studio ask by them."""
+    version = judging.project.version
+    orders = {verdict.task.id: verdict.order for verdict in judging.verdicts}
+    services.store.rankings.save_verdicts(ranking.key, version, orders)
+    for _ in studio.push(ranking.id, judging.predictions()):
+        pass
+    studio.delete_older(ranking.id, orders, [version])
+    studio.ask_uncertain_first(ranking.id, version, shown=shown)
+
+
+def _say(judging: Judge, tasks: int, *, as_json: bool) -> None:
+    version, judged = judging.project.version, len(judging.verdicts)
     undecided = sum(verdict.decided < 1 for verdict in judging.verdicts)
     if as_json:
-        summary = {"model_version": version, "judged": len(orders), "undecided": undecided}
+        summary = {"model_version": version, "judged": judged, "undecided": undecided}
         typer.echo(json.dumps({**summary, "failed": dict(judging.failed)}))
         return
-    typer.echo(f"{len(orders)} of {len(tasks)} tasks judged by {version}; {undecided} undecided, which come first now")
+    typer.echo(f"{judged} of {tasks} tasks judged by {version}; {undecided} undecided, which come first now")
     for cause, count in judging.failed.most_common():
         typer.echo(f"  {count} answers failed: {cause}")

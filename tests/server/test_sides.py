@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from label_studio_sdk.label_interface import LabelInterface
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from llm_interactive.cli.app import app
 from llm_interactive.settings import Settings
@@ -108,7 +109,9 @@ def test_each_models_calls_are_counted_as_its_own(client: FlaskClient, settings:
     assert (calls[f"one/{digest}"], calls[f"two/{digest}"]) == (1, 1)
 
 
-def test_label_tells_what_both_models_cost(llm: FakeLLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def label(llm: FakeLLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
+    """Runs the command on three tasks."""
     settings = {
         "LABEL_STUDIO_API_KEY": "0123456789",
         "OPENAI_BASE_URL": llm.base_url,
@@ -124,8 +127,19 @@ def test_label_tells_what_both_models_cost(llm: FakeLLM, tmp_path: Path, monkeyp
         monkeypatch.setenv(name, value)
     with FakeLabelStudio(CONFIG, [{"question": f"Question {number}?"} for number in range(3)]) as studio:
         monkeypatch.setenv("LABEL_STUDIO_URL", studio.url)
-        done = CliRunner().invoke(app, ["label", "--project", "1", "--yes", "--json"])
+        yield lambda *options: CliRunner().invoke(app, ["label", "--project", "1", "--yes", "--json", *options])
+
+
+def test_label_tells_what_both_models_cost(label: Callable[..., Result]) -> None:
+    done = label()
     assert done.exit_code == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["filled"] == {"response-a": 3, "response-b": 3}
     assert found["cost"] == pytest.approx(2 * 3 * (10 * 100 + 5 * 20) / 1e6)
+
+
+def test_a_batch_of_the_batch_api_is_of_one_model(label: Callable[..., Result], llm: FakeLLM) -> None:
+    done = label("--batch-api")
+    assert done.exit_code == 2
+    assert "is of one model" in done.stderr
+    assert llm.calls == []
