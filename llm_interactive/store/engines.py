@@ -35,7 +35,8 @@ def engine_of(url: str, *, patience: float = PATIENCE) -> sa.Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return _postgresql(parsed, patience)
-    engine = sa.create_engine(parsed, pool_size=5, max_overflow=15, connect_args={"timeout": patience})
+    # None beyond the pool: those are closed after use, and opening one takes longer than what it is opened for.
+    engine = sa.create_engine(parsed, pool_size=20, max_overflow=0, connect_args={"timeout": patience})
 
     @sa.event.listens_for(engine, "do_connect")
     def _private(*_: Any) -> None:
