@@ -123,8 +123,12 @@ class Interactive:
         soon = min(self._deadline, Deadline.after(_EMBEDDING_SECONDS))
         [examples] = self._services.examples.nearest(self._project, [self._task], soon)
         sides = self._project.sides(self._task, form)
+        ask = partial(self._ask_side, prompt, version, examples)
+        if len(sides) == 1:
+            # A thread takes longer to start than the rest of this.
+            return [ask(sides[0])]
         with ThreadPoolExecutor(len(sides)) as pool:
-            return list(pool.map(partial(self._ask_side, prompt, version, examples), sides))
+            return list(pool.map(ask, sides))
 
     def _ask_side(
         self, prompt: str, version: str, examples: Sequence[Example], side: Side
