@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -48,15 +49,17 @@ def running_demo(data: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
 
 @contextmanager
 def taken(port: int) -> Iterator[None]:
-    """Somebody listens on `port`: we, or who was there before."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-            listener.listen()
-        except OSError:
-            pass
+    """Somebody else answers on `port`: we, or who was there before."""
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler)
+    except OSError:
         yield
+        return
+    with server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield
+        server.shutdown()
 
 
 def studio_of(printed: str, data: Path) -> LabelStudio:
