@@ -36,7 +36,8 @@ from llm_interactive.label_studio.refusals import message_of
 from llm_interactive.settings import Settings
 
 _SAMPLED_AT_ONCE = 10
-_PUSHED_AT_ONCE = 1000
+# Each call takes Label Studio some seconds in a large project, however few predictions it brings.
+_PUSHED_AT_ONCE = 5000
 _SECONDS = 120.0
 _LONGEST_TITLE = 50
 

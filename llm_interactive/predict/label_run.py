@@ -18,6 +18,7 @@ from llm_interactive.services import Services
 from llm_interactive.store.usage import Origin
 
 _SPENT = ("calls_ok", "calls_failed", *TOKENS, *BATCHED_TOKENS)
+_PUSHED_AT_ONCE = 5000
 _DROPPED = "Label Studio did not take the prediction."
 
 
@@ -56,16 +57,21 @@ class LabelRun:
         self.summary = Summary(self._version, filled=Counter(dict.fromkeys(self._names, 0)))
 
     def label(self, tasks: Iterable[Task]) -> Iterator[int]:
-        """Label `tasks` and push their predictions, some hundreds at a time; gives how many tasks are through.
+        """Label `tasks` and push their predictions, some thousands at a time; gives how many tasks are through.
 
         At the end a task's older predictions by the same version are removed, if the new one is in; those of other
         versions stay, for comparing.
         """
         stored: set[int] = set()
+        waiting: Entries = []
         for entries in self._run.entries(map(as_sent, tasks)):
-            stored |= self._push(entries)
-            self.summary.cost = self._cost()
+            waiting += entries
+            if len(waiting) >= _PUSHED_AT_ONCE:
+                stored |= self._push(waiting)
+                waiting = []
             yield len(entries)
+        stored |= self._push(waiting)
+        self.summary.cost = self._cost()
         self.summary.replaced = self._studio.delete_older(self._number, stored, [self._version])
 
     def sure(self, above: float) -> list[int]:
