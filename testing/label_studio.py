@@ -68,6 +68,7 @@ class FakeLabelStudio(Loopback):
         app.post("/api/projects/1/import/predictions")(self._import)
         app.delete("/api/predictions/<int:id>/")(self._delete)
         app.post("/api/tasks/<int:task>/annotations/")(self._submit)
+        app.patch("/api/annotations/<int:id>/")(self._edit)
         app.patch("/api/projects/1/")(self._change)
         app.post("/api/projects/")(self._make)
         app.post("/api/projects/<int:id>/import")(self._import_tasks)
@@ -107,6 +108,11 @@ class FakeLabelStudio(Loopback):
             return jsonify({"detail": "Annotation with this unique id already exists"}), 409
         self.annotate(task, **body)
         return jsonify(self.tasks[task - 1]["annotations"][-1]), 201
+
+    def _edit(self, id: int) -> Response:
+        [annotation] = [made for task in self.tasks for made in task.get("annotations", []) if made["id"] == id]
+        annotation |= request.get_json()
+        return jsonify(annotation)
 
     def _change(self) -> Response:
         self.project |= request.get_json()

@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from llm_interactive import __version__
 
-_COMMANDS = ("serve", "label", "evaluate", "compare", "export", "rank", "queue", "prompts")
+_COMMANDS = ("serve", "label", "evaluate", "compare", "export", "rank", "queue", "clean", "prompts")
 _LOOKS: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False}
 
 

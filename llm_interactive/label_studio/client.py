@@ -33,6 +33,7 @@ from llm_interactive.label_studio.records import (
     task_of,
 )
 from llm_interactive.label_studio.refusals import message_of
+from llm_interactive.labeling.tags import Region
 from llm_interactive.settings import Settings
 
 _SAMPLED_AT_ONCE = 10
@@ -108,6 +109,11 @@ class LabelStudio:
         """Give annotators the tasks in the Data Manager's order."""
         with self._translated(project):
             self._client.projects.update(project, sampling="Sequential sampling")
+
+    def change_annotation(self, annotation: int, result: Sequence[Region]) -> None:
+        """Give an annotation other regions."""
+        with self._translated():
+            self._client.annotations.update(annotation, result=[dict(region) for region in result])
 
     def delete_project(self, project: int) -> None:
         """Remove a project with all its tasks."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from llm_interactive.errors import is_error_text
+from llm_interactive.labeling.tags import Region
 from llm_interactive.outputs.form import Form
 from llm_interactive.prompts.current import prompt_in, work_on, written_in
 from llm_interactive.store.store import Answered, fingerprint
@@ -38,6 +39,18 @@ def has_outcome(task: Mapping[str, Any], prompt_fields: Sequence[str]) -> bool:
 def holds_error(result: Sequence[Any]) -> bool:
     """Whether regions hold a failure that was shown to the annotator, as if it were a response."""
     return any(isinstance(region, Mapping) and _is_error(region, any) for region in result)
+
+
+def without_errors(result: Iterable[Region]) -> list[Region]:
+    """The same regions without failures; those of a text that nothing is left of are gone."""
+    found: list[Region] = []
+    for region in result:
+        if not _is_error(region, any):
+            found.append(region)
+        elif not _is_error(region, all):
+            texts = [text for text in region["value"]["text"] if not (isinstance(text, str) and is_error_text(text))]
+            found.append({**region, "value": {**region["value"], "text": texts}})
+    return found
 
 
 def _is_error(region: Mapping[str, Any], count: Callable[[Iterable[bool]], bool]) -> bool:

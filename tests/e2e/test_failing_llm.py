@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
+from typer.testing import CliRunner
 
+from llm_interactive.cli.app import app
 from testing.llm import FakeLLM, Reply, error
 from tests.e2e.labeling_page import LabelingPage
-from tests.e2e.stack import Project, Stack, make_project
+from tests.e2e.stack import LOGIN, Project, Stack, make_project
 
 pytestmark = pytest.mark.e2e
 
@@ -77,3 +79,23 @@ def test_a_failed_batch_stores_nothing_and_keeps_no_error_as_a_reply(
     fixed_llm.answer = "Sarcastic"
     project.studio.retrieve_predictions(project.id)
     assert [len(predictions) for predictions in project.predictions().values()] == [1, 1]
+
+
+def test_an_error_text_that_was_submitted_can_be_cleaned(
+    fixed_project: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = fixed_project("text-classification")
+    [first, *_] = project.tasks
+    result = [
+        {"id": name, "from_name": name, "to_name": "text", "type": "textarea", "value": {"text": [text]}}
+        for name, text in (("prompt", "Why?"), ("response", "⚠ The model did not reply in time. Try again."))
+    ]
+    project.studio.call("POST", f"/api/tasks/{first}/annotations/", json={"result": result})
+    monkeypatch.setenv("LABEL_STUDIO_URL", project.studio.url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", LOGIN.token)
+
+    done = CliRunner().invoke(app, ["clean", "--project", str(project.id), "--yes"])
+
+    assert "Cleaned: 1." in done.stdout, done.output
+    [annotation] = project.studio.annotations(first)
+    assert [region["from_name"] for region in annotation["result"]] == ["prompt"]
