@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
@@ -78,55 +78,52 @@ def label(
     """
     from llm_interactive.cli import label_batch  # which imports this module
 
-    try:
-        with opened_services() as services, LabelStudio(services.settings) as studio:
-            found = studio.project(project)
-            if cancel:
-                label_batch.cancel(services, found)
-                return
-            if resume:
-                raise typer.Exit(label_batch.resume(services, studio, found, accept_above, as_json=as_json))
-            asked = services.examples.renewed(
-                _project(services, found, prompt_file or [], model), studio, anew=new_examples
-            )
-            tasks, count, some = _chosen(studio, project, asked.version, sample, filter, _ids(task), only_missing)
-            _console.print(
-                plan_text(found, asked, plan(services, asked, list(map(as_sent, some)), count, batched=batch_api)),
-                highlight=False,
-            )
-            if not yes and not typer.confirm("Label them?", err=True):
-                raise typer.Exit(2)
-            budget = _budget(services, asked, max_cost)
-            if batch_api:
-                if len(asked.models) > 1:
-                    raise SetupError("A batch of the Batch API is of one model. Label without --batch-api.")
-                with BatchAPI(services.client, services.settings) as api:
-                    labeling = label_batch.BatchLabeling(services, studio, project, asked, api)
-                    count = labeling.label(tasks, count, budget)
-                run = labeling.run
-            else:
-                run = LabelRun(services, studio, project, asked, budget)
-                with_progress("Labeling", run.label(tasks), count)
-            accept(run, accept_above)
-    except KeyboardInterrupt:
-        typer.echo("Stopped. What was paid for is kept: the same command goes on from here.", err=True)
-        raise typer.Exit(130) from None
-    except (BackendError, SettingsError) as error:
-        typer.echo(f"llm-interactive: {error}", err=True)
-        raise typer.Exit(2) from None
+    with paid_run() as (services, studio):
+        found = studio.project(project)
+        if cancel:
+            label_batch.cancel(services, found)
+            return
+        if resume:
+            raise typer.Exit(label_batch.resume(services, studio, found, accept_above, as_json=as_json))
+        asked = services.examples.renewed(
+            _project(services, found, prompt_file or [], model), studio, anew=new_examples
+        )
+        tasks, count, some = _chosen(studio, project, asked.version, sample, filter, _ids(task), only_missing)
+        _console.print(
+            plan_text(found, asked, plan(services, asked, list(map(as_sent, some)), count, batched=batch_api)),
+            highlight=False,
+        )
+        if not yes and not typer.confirm("Label them?", err=True):
+            raise typer.Exit(2)
+        budget = _budget(services, asked, max_cost)
+        if batch_api:
+            if len(asked.models) > 1:
+                raise SetupError("A batch of the Batch API is of one model. Label without --batch-api.")
+            with BatchAPI(services.client, services.settings) as api:
+                labeling = label_batch.BatchLabeling(services, studio, project, asked, api)
+                count = labeling.label(tasks, count, budget)
+            run = labeling.run
+        else:
+            run = LabelRun(services, studio, project, asked, budget)
+            with_progress("Labeling", run.label(tasks), count)
+        accept(run, accept_above)
     typer.echo(json.dumps(as_dict(run.summary)) if as_json else summary_text(run.summary, count))
     if run.summary.done < count:
         raise typer.Exit(1)
 
 
 @contextmanager
-def opened_services() -> Iterator[Services]:
-    """The parts that a run needs, by the environment's settings."""
-    services = Services.build(Settings.from_environment())
+def paid_run() -> Iterator[tuple[Services, LabelStudio]]:
+    """The parts that a run needs, by the environment's settings; what ends it is one line and an exit status."""
     try:
-        yield services
-    finally:
-        services.close()
+        with closing(Services.build(Settings.from_environment())) as services, LabelStudio(services.settings) as studio:
+            yield services, studio
+    except KeyboardInterrupt:
+        typer.echo("Stopped. What was paid for is kept: the same command goes on from here.", err=True)
+        raise typer.Exit(130) from None
+    except (BackendError, SettingsError) as error:
+        typer.echo(f"llm-interactive: {error}", err=True)
+        raise typer.Exit(2) from None
 
 
 def _project(services: Services, found: StudioProject, prompt_files: Sequence[str], model: str | None) -> Project:

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from llm_interactive.cli.label import money, opened_services, plan_text, prompt_in_file, with_progress
+from llm_interactive.cli.label import money, paid_run, plan_text, prompt_in_file, with_progress
 from llm_interactive.cli.rank_judge import judge
 from llm_interactive.cli.rank_report import report
-from llm_interactive.errors import BackendError, PromptError
+from llm_interactive.errors import PromptError
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.label_studio.records import Project as StudioProject
 from llm_interactive.label_studio.records import Task
@@ -23,7 +23,6 @@ from llm_interactive.predict.project import Project
 from llm_interactive.ranking.candidates import Candidates, maker
 from llm_interactive.ranking.project import make_project
 from llm_interactive.services import Services
-from llm_interactive.settings import SettingsError
 
 _PLANNED_FROM = 50
 _console = Console(stderr=True)
@@ -60,24 +59,17 @@ def create(
     Example:
       llm-interactive rank create --from 7 --models gpt-4o-mini,my-tuned-model --sample 200 --overlap 2
     """
-    try:
-        with opened_services() as services, LabelStudio(services.settings) as studio:
-            found = studio.project(source)
-            makers = _makers(services, found, models, prompt_file or [], replies)
-            tasks = _chosen(studio, source, sample)
-            _show_plan(services, found, makers, tasks)
-            if not yes and not typer.confirm("Ask for the replies?", err=True):
-                raise typer.Exit(2)
-            asked = Candidates(services, makers)
-            with_progress("Asking", asked.ask(tasks), len(makers) * len(tasks))
-            made = make_project(services, studio, asked, tasks, title or f"Ranking: {found.title}", overlap)
-            address = f"{studio.url}/projects/{made.project.id}"
-    except KeyboardInterrupt:
-        typer.echo("Stopped. What was paid for is kept: the same command goes on from here.", err=True)
-        raise typer.Exit(130) from None
-    except (BackendError, SettingsError) as error:
-        typer.echo(f"llm-interactive: {error}", err=True)
-        raise typer.Exit(2) from None
+    with paid_run() as (services, studio):
+        found = studio.project(source)
+        makers = _makers(services, found, models, prompt_file or [], replies)
+        tasks = _chosen(studio, source, sample)
+        _show_plan(services, found, makers, tasks)
+        if not yes and not typer.confirm("Ask for the replies?", err=True):
+            raise typer.Exit(2)
+        asked = Candidates(services, makers)
+        with_progress("Asking", asked.ask(tasks), len(makers) * len(tasks))
+        made = make_project(services, studio, asked, tasks, title or f"Ranking: {found.title}", overlap)
+        address = f"{studio.url}/projects/{made.project.id}"
     if as_json:
         summary = {"project": made.project.id, "address": address, "tasks": made.tasks, "left_out": made.left_out}
         typer.echo(json.dumps({**summary, "failed": dict(asked.failed)}))

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from llm_interactive.cli.label import opened_services, plan_text, prompt_in_file, with_progress
-from llm_interactive.errors import BackendError, LLMError
+from llm_interactive.cli.label import paid_run, plan_text, prompt_in_file, with_progress
+from llm_interactive.errors import LLMError
 from llm_interactive.export.comparisons import SOURCE
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.label_studio.records import Project
@@ -18,7 +18,6 @@ from llm_interactive.predict.plan import plan
 from llm_interactive.ranking.ballots import known_replies
 from llm_interactive.ranking.judge import PROMPT, Judge, relatives
 from llm_interactive.services import Services
-from llm_interactive.settings import SettingsError
 from llm_interactive.store.rankings import Ranked
 from llm_interactive.store.usage import Origin
 
@@ -43,31 +42,24 @@ def judge(
     Example:
       llm-interactive rank judge --project 31 --model gpt-4o
     """
-    try:
-        with opened_services() as services, LabelStudio(services.settings) as studio:
-            services.settings.require_access()
-            found = studio.project(project)
-            known = known_replies(services.store.rankings, found)
-            criteria = prompt_in_file(prompt_file) if prompt_file else PROMPT
-            judging = Judge(services, found.key, found.labeling_config, model, criteria)
-            _warn_of_relatives(model, known.values())
-            tasks = [task for task in studio.tasks(project) if str(task.data.get(SOURCE)) in known]
-            some = [judging.asked(task) for task in tasks[:_PLANNED_FROM]]
-            ahead = plan(services, judging.project, some, 2 * len(tasks))
-            _console.print(plan_text(found, judging.project, ahead), highlight=False)
-            if not yes and not typer.confirm("Ask the judge?", err=True):
-                raise typer.Exit(2)
-            with_progress("Judging", judging.ask(tasks), 2 * len(tasks))
-            if not judging.verdicts:
-                causes = [cause for cause, _ in judging.failed.most_common(1)]
-                raise LLMError(" ".join(["No task is judged.", *causes]))
-            _keep(services, studio, found, judging, shown=prefill)
-    except KeyboardInterrupt:
-        typer.echo("Stopped. What was paid for is kept: the same command goes on from here.", err=True)
-        raise typer.Exit(130) from None
-    except (BackendError, SettingsError) as error:
-        typer.echo(f"llm-interactive: {error}", err=True)
-        raise typer.Exit(2) from None
+    with paid_run() as (services, studio):
+        services.settings.require_access()
+        found = studio.project(project)
+        known = known_replies(services.store.rankings, found)
+        criteria = prompt_in_file(prompt_file) if prompt_file else PROMPT
+        judging = Judge(services, found.key, found.labeling_config, model, criteria)
+        _warn_of_relatives(model, known.values())
+        tasks = [task for task in studio.tasks(project) if str(task.data.get(SOURCE)) in known]
+        some = [judging.asked(task) for task in tasks[:_PLANNED_FROM]]
+        ahead = plan(services, judging.project, some, 2 * len(tasks))
+        _console.print(plan_text(found, judging.project, ahead), highlight=False)
+        if not yes and not typer.confirm("Ask the judge?", err=True):
+            raise typer.Exit(2)
+        with_progress("Judging", judging.ask(tasks), 2 * len(tasks))
+        if not judging.verdicts:
+            causes = [cause for cause, _ in judging.failed.most_common(1)]
+            raise LLMError(" ".join(["No task is judged.", *causes]))
+        _keep(services, studio, found, judging, shown=prefill)
     _say(judging, len(tasks), as_json=as_json)
 
 
