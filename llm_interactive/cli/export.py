@@ -32,7 +32,7 @@ def export(
         typer.Option(
             "--from",
             help=f"Where the replies of the dpo formats and kto come from, with commas between: {', '.join(SOURCES)}; "
-            "corrections if not given.",
+            "corrections if not given, or what is ranked in a project without a prompt field.",
         ),
     ] = None,
     all_pairs: Annotated[
@@ -61,7 +61,7 @@ def export(
     """
     if sources is not None and not format.judged:
         raise typer.BadParameter(f"{format} takes what was submitted.", param_hint="--from")
-    names = tuple(dict.fromkeys(name.strip() for name in (sources or SOURCES[0]).split(",")))
+    names = tuple(dict.fromkeys(name.strip() for name in sources.split(","))) if sources else ()
     if wrong := [name for name in names if name not in SOURCES]:
         raise typer.BadParameter(f"{wrong[0]!r} is none of {', '.join(SOURCES)}.", param_hint="--from")
     if not output.parent.is_dir():

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from llm_interactive.cli.export import export
 from llm_interactive.cli.label import money, paid_run, plan_text, prompt_in_file, with_progress
 from llm_interactive.cli.rank_judge import judge
 from llm_interactive.cli.rank_report import report
@@ -41,7 +42,11 @@ def create(
     models: Annotated[str, typer.Option(help="Models that reply, with commas between; one may be enough with --n.")],
     prompt_file: Annotated[
         list[str] | None,
-        typer.Option(help="File that holds a prompt; with several, each model replies to each of them."),
+        typer.Option(
+            "--prompt-file",
+            "--prompts",
+            help="File that holds a prompt; with several, each model replies to each of them.",
+        ),
     ] = None,
     replies: Annotated[int, typer.Option("--n", min=1, max=16, help="Replies of a model to a prompt.")] = 1,
     overlap: Annotated[int, typer.Option(min=1, max=3, help="People who rank each task.")] = 1,
@@ -112,5 +117,6 @@ def _show_plan(services: Services, found: StudioProject, makers: list[Project], 
     _console.print(f"All together: {money(total(ahead.cost for ahead in plans))}", highlight=False)
 
 
+rank.command()(export)
 rank.command()(judge)
 rank.command()(report)

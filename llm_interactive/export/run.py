@@ -69,12 +69,25 @@ def sources_of(
 ) -> list[Source]:
     """The sources that are asked for. `replies` are those of the project, which must have a prompt field for them.
 
+    Without `names` they are what annotators corrected, or submitted where a format takes single replies; in a project
+    without a prompt field, what is ranked there.
+
     Raises:
         LabelingConfigError: the labeling config does not have what one of them needs.
     """
-    if not format.judged:
-        known = replies()
-        return [partial(sources.preferred if form.rivals else sources.submitted, known, form) for form in known.forms]
+    if not (names and format.judged):
+        ranked = [*_compared("pairwise", config, rankings), *_compared("ranker", config, rankings)]
+        try:
+            known = replies()
+        except LabelingConfigError:
+            if ranked:
+                return ranked
+            raise
+        if not format.judged:
+            return [
+                partial(sources.preferred if form.rivals else sources.submitted, known, form) for form in known.forms
+            ]
+        names = ("corrections",)
     found: list[Source] = []
     for name in names:
         made = _compared(name, config, rankings) if name in ("pairwise", "ranker") else _replied(name, replies())
@@ -149,14 +162,18 @@ def _judged(task: Task, found_by: Sequence[Source], summary: Summary) -> Iterato
 def _fitting(records: Iterable[Judged], format: Format, summary: Summary) -> Iterator[Judged]:
     """The records as the format takes them: pairs, or each reply by itself."""
     for record in records:
-        if isinstance(record, SHAPES[format].takes):
-            yield record
-        elif isinstance(record, Pair):
+        if isinstance(record, Pair) and not issubclass(Pair, SHAPES[format].takes):
             chosen = replace(record.origin, model_version=record.origin.chosen_version, chosen_version="")
             yield Completion(record.messages, record.chosen, chosen)
-            yield Completion(record.messages, record.rejected, replace(record.origin, chosen_version=""), good=False)
-        else:
+            if format.judged:
+                rejected = replace(record.origin, chosen_version="")
+                yield Completion(record.messages, record.rejected, rejected, good=False)
+        elif isinstance(record, Completion) and not (
+            issubclass(Completion, SHAPES[format].takes) and (record.good or format.judged)
+        ):
             summary.left_out[record.reason] += 1
+        else:
+            yield record
 
 
 def _settled(records: Iterable[Judged], summary: Summary) -> Iterator[Judged]:

@@ -49,6 +49,16 @@ _LIST = """  <Header value="Drag the replies into order, the best first"/>
   <Ranker name="order" toName="replies"/>
 """
 
+# A small model can name one of two replies, but hardly write down an order.
+_BETTER = """  <Header value="Replies"/>
+  <List name="replies" value="$replies"/>
+  <Header value="The better reply"/>
+  <Choices name="order" toName="context" choice="single">
+    <Choice value="1"/>
+    <Choice value="2"/>
+  </Choices>
+"""
+
 # The Ranker prints an item's id in its last paragraph, and would show a reply's lines as one. A rule with a child
 # selector is lost: Label Studio escapes its sign.
 _STYLE = """  <Style>
@@ -70,7 +80,8 @@ def judging_config(ranking: str, prompt: str) -> str:
     """The labeling config by which an LLM ranks what is ranked in the labeling config `ranking`, asked by `prompt`."""
     pictures = [tag for tag in tags_of(ranking)[0] if tag.tag in PICTURES]
     asked = f'  <Text name="context" value="$context"/>\n  <TextArea name={quoteattr(prompt)} toName="context"/>\n'
-    return f"<View>\n{_shown(pictures)}{asked}{_LIST}</View>\n"
+    verdict = _BETTER if comparison_of(ranking).control.tag == "Pairwise" else _LIST
+    return f"<View>\n{_shown(pictures)}{asked}{verdict}</View>\n"
 
 
 def comparison_of(config: str) -> Comparison:

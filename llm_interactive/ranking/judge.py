@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from string import ascii_lowercase
+from typing import Any
 
 from llm_interactive.label_studio.records import NewPrediction, Task
 from llm_interactive.labeling.tags import Region
@@ -80,7 +81,7 @@ class Judge:
             sent = (self.asked(task, backwards=backwards) for task in tasks)
             for entries in BulkRun(self._services, self.project).entries(sent):
                 for task, entry in entries:
-                    if order := [int(id) for id in output.value_of(entry.get("result", ()))]:
+                    if order := _order(output.value_of(entry.get("result", ()))):
                         numbers = [len(order) - place if backwards else place - 1 for place in order]
                         orders[int(task["id"])].append(numbers)
                     else:
@@ -105,6 +106,13 @@ class Judge:
         if len(verdict.order) == 1:
             return [TIED]
         return Pairwise(control).regions("left" if ids[0] == control.objects[0].name else "right", {})
+
+
+def _order(value: Any) -> list[int]:
+    """The places of replies as they were shown, the best first: of the better one of two, or of a list."""
+    if isinstance(value, str):
+        return [int(value), 3 - int(value)]
+    return [int(id) for id in value or ()]
 
 
 def _agreed(ids: Sequence[str], orders: Sequence[Sequence[int]]) -> Order:

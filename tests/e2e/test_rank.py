@@ -36,8 +36,8 @@ def judged_by(call: Call) -> Reply:
     """A judge that likes model two, but of replies to the last question the one that stands first."""
     said = call.prompt
     two_is_last = said.index("model two") > said.index("model one")
-    order = ["2", "1"] if two_is_last and f"What is {COUNT - 1}" not in said else ["1", "2"]
-    return Reply(texts=[json.dumps({"order": order})])
+    better = "2" if two_is_last and f"What is {COUNT - 1}" not in said else "1"
+    return Reply(texts=[json.dumps({"order": better})])
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_the_reply_that_is_clicked_is_the_better_one(
     page.page.get_by_text("About the same").click()
     submit(page)
     file = tmp_path / "pairs.jsonl"
-    found = run("export", "--project", str(project), "--from", "pairwise", "--format", "dpo-trl", "-o", str(file))
+    found = run("rank", "export", "--project", str(project), "--format", "dpo-trl", "-o", str(file))
     pairs = check("dpo-trl", file)
     assert [(pair["chosen"][0]["content"], pair["rejected"][0]["content"]) for pair in pairs] == [
         ("The word of model two.", "The word of model one.")
@@ -125,7 +125,7 @@ def test_the_reply_that_is_dragged_to_the_top_is_the_best(
     expect(page.page.locator(".htx-ranker-item p:first-child").first).to_have_text(best)
     submit(page)
     file = tmp_path / "pairs.jsonl"
-    run("export", "--project", str(project), "--from", "ranker", "--format", "dpo-trl", "-o", str(file))
+    run("rank", "export", "--project", str(project), "--format", "dpo-trl", "-o", str(file))
     [pair] = check("dpo-trl", file)
     assert pair["chosen"][0]["content"] == best
 

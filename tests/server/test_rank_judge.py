@@ -30,8 +30,8 @@ def answer(call: Call) -> Reply:
     """A judge that knows good from bad, and else prefers what stands first."""
     said = call.messages[-1]["content"]
     knows = {"good", "bad"} <= set(re.findall(r"\w+", said))
-    order = ["2", "1"] if knows and said.index("good") > said.index("bad") else ["1", "2"]
-    return Reply(texts=[json.dumps({"order": order})])
+    better = "2" if knows and said.index("good") > said.index("bad") else "1"
+    return Reply(texts=[json.dumps({"order": better})])
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ class Exported:
         images = ImageInput(self._settings)
         try:
             replies = partial(self.replies, images)
-            found = sources_of(sources.split(","), Format(format), self._config, replies, rankings)
+            found = sources_of(sources.split(",") if sources else (), Format(format), self._config, replies, rankings)
             self.summary = export(chain(tasks, then), found, Format(format), self.destination)
         finally:
             images.close()

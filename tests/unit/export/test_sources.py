@@ -160,12 +160,14 @@ class TestComparisons:
         [line] = exporting(config)("dpo-trl", task, sources="pairwise")
         assert line["prompt"] == turns
 
+    def test_what_is_ranked_without_a_prompt_field_need_not_be_named(self, exporting: Export) -> None:
+        export = exporting(RANKER)
+        assert sides(export("dpo-trl", ranked("cab"), sources="")) == [("Reply c", "Reply b")]
+        [line] = export("chat", ranked("cab"))
+        assert [message["content"] for message in line["messages"]] == ["Why?", "Reply c"]
+
     def test_of_a_ranking_the_best_and_the_last_are_a_pair(self, exporting: Export) -> None:
-        config = '<Text name="q" value="$q"/><List name="l" value="$items"/><Ranker name="r" toName="l"/>'
-        items = [{"id": name, "title": f"model {name}", "body": f"Reply {name}"} for name in "abc"]
-        region = {"from_name": "r", "to_name": "l", "type": "ranker", "value": {"ranker": {"r": ["c", "a", "b"]}}}
-        task = Task(1, {"q": "Why?", "items": items}, (annotation(1, (region,)),))
-        lines = exporting(config)("dpo-trl", task, sources="ranker")
+        lines = exporting(RANKER)("dpo-trl", ranked("cab"), sources="ranker")
         assert sides(lines) == [("Reply c", "Reply b")]
 
     def test_of_buckets_the_first_and_the_last_that_hold_anything_are(self, exporting: Export) -> None:
@@ -177,7 +179,7 @@ class TestComparisons:
         assert sides(exporting(config)("dpo-trl", task, sources="ranker")) == [("Reply b", "Reply a")]
 
     def test_a_task_without_the_items_gives_none(self, exporting: Export) -> None:
-        export = exporting('<Text name="q" value="$q"/><List name="l" value="$items"/><Ranker name="r" toName="l"/>')
+        export = exporting(RANKER)
         region = {"from_name": "r", "to_name": "l", "type": "ranker", "value": {"ranker": {"r": ["a", "b"]}}}
         task = Task(1, {"q": "Why?", "items": 7}, (annotation(1, (region,)),))
         assert export("dpo-trl", task, sources="ranker") == []
@@ -230,6 +232,16 @@ class TestRankings:
         task = Task(1, data, (annotation(1, (choice,)),))
         lines = exporting(labeling_config([], as_pair=True))("kto", task, sources="pairwise")
         assert judged(lines) == [("So.", False), ("Because.", False)][:count]
+
+
+RANKER = '<Text name="q" value="$q"/><List name="l" value="$items"/><Ranker name="r" toName="l"/>'
+
+
+def ranked(order: str) -> Task:
+    """A task that shows replies a, b and c, and its annotation with this order."""
+    items = [{"id": name, "title": f"model {name}", "body": f"Reply {name}"} for name in "abc"]
+    region = {"from_name": "r", "to_name": "l", "type": "ranker", "value": {"ranker": {"r": list(order)}}}
+    return Task(1, {"q": "Why?", "items": items}, (annotation(1, (region,)),))
 
 
 RATING = TEXT + '<Rating name="stars" toName="text" maxRating="5"/>'
