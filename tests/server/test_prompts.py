@@ -149,6 +149,15 @@ def test_with_the_internal_template_the_annotators_prompt_is_a_value(
     assert llm.calls[0].prompt == f"Source Text: text 1\n\nTask Directive: {prompt}"
 
 
+@pytest.mark.parametrize("field", ["prompt", "text", "labels"])
+def test_a_field_that_is_called_like_a_placeholder_does_not_take_its_place(
+    client: FlaskClient, llm: FakeLLM, field: str
+) -> None:
+    config = TEXT.replace('value="$text"', f'value="${field}"')
+    press(client, typed("rewrite it politely", about=task(data={field: "How tall is the tower?"}), config=config))
+    assert llm.calls[0].prompt == "Source Text: How tall is the tower?\n\nTask Directive: rewrite it politely"
+
+
 def test_the_operators_template_may_name_labels_and_task_fields(make_app: MakeApp, llm: FakeLLM) -> None:
     app = make_app(prompt_template="{prompt} [{labels}] {title}: {text}")
     press(app.test_client(), typed("Judge.", about=task(data={"text": "t", "title": "T"})))

@@ -15,8 +15,8 @@ from flask.testing import FlaskClient
 
 from llm_interactive.settings import Settings
 from llm_interactive.web.app import create_app
-from testing.llm import FakeLLM, Reply, error
-from tests.server.bodies import batch, chosen, press, results, submitted, task, tasks, texts, typed
+from testing.llm import Call, FakeLLM, Reply, error
+from tests.server.bodies import batch, chosen, press, results, setup, submitted, task, tasks, texts, typed
 from tests.server.conftest import KEY, MakeApp
 from tests.server.test_batch import PROMPTED, bad_text
 
@@ -62,6 +62,14 @@ REJECTED: dict[str, tuple[Reply, list[str]]] = {
     "blank content": (completion({"role": "assistant", "content": " \n"}), ["empty"]),
     "null message": (completion(None), ["empty"]),
     "empty choices": (body(b'{"choices": []}'), ["without any reply"]),
+    "larger than the rate limit": (
+        error(429, "Request too large for m on tokens per min (TPM): Limit 30000, Requested 31538.", code="rate_limit"),
+        ["larger than", "(429)", "Shorten"],
+    ),
+    "more tokens than the limit": (
+        error(429, "Rate limit on tokens per min (TPM): Limit 6000, Requested 8000."),
+        ["larger than", "(429)"],
+    ),
 }
 
 # One call is made, and none for the other tasks of a batch (tests/server/test_batch.py).
@@ -76,6 +84,19 @@ EVERYBODYS: dict[str, tuple[Reply, list[str]]] = {
         ["quota", "billing"],
     ),
     "no balance": (error(402, "Insufficient Balance"), ["(402)", "quota", "billing"]),
+    "no more requests today": (
+        error(429, "Rate limit reached on requests per day (RPD): Limit 200, Used 200, Requested 1."),
+        ["for a longer time", "(429)", "tomorrow"],
+    ),
+    "no more for a day by the header": (
+        error(429, "slow down", {"Retry-After": "86400"}),
+        ["(429)", "Try again after"],
+    ),
+    "no more today, with 200": (
+        body(b'{"error": {"message": "Rate limit exceeded: free-models-per-day", "code": 429}}'),
+        ["for a longer time", "tomorrow"],
+    ),
+    "an unknown model said by 400": (error(400, "The model `x` does not exist"), ["(400)", "OPENAI_MODEL"]),
     "a wrong key as Gemini says it": (
         body(b'[{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key."}}]', status=400),
         ["rejected the API key (400)", "OPENAI_API_KEY"],
@@ -91,6 +112,13 @@ TRANSIENT: dict[str, tuple[Reply, list[str]]] = {
     "503": (error(503, "overloaded", {"Retry-After": "0.05"}), ["503", "again"]),
     "reset before": (Reply(texts=["OK"], reset="before"), ["cannot be reached", "OPENAI_BASE_URL"]),
     "reset during": (Reply(texts=["OK"], reset="during"), ["OPENAI_BASE_URL"]),
+    "an error in a choice, with 200": (
+        body(
+            b'{"choices": [{"finish_reason": "error", "message": {"content": ""}, '
+            b'"error": {"code": 502, "message": "Upstream is down"}}]}'
+        ),
+        ["502", "again"],
+    ),
     "HTML with 200": (body(b"<html>Welcome</html>", "text/html"), ["not a chat completion", "OPENAI_BASE_URL"]),
     "HTML called JSON": (body(b"<html>Welcome</html>"), ["OPENAI_BASE_URL"]),
     "cut JSON": (body(b'{"choices": [{'), ["OPENAI_BASE_URL"]),
@@ -276,3 +304,29 @@ def test_a_long_message_of_the_provider_holds_nobody_up(make_app: MakeApp, llm: 
 def test_wrapped_replies_tick_what_they_say(make_app: MakeApp, llm: FakeLLM, reply: str, choices: list[str]) -> None:
     llm.answer = reply
     assert chosen(press(make_app().test_client(), typed("Judge."))) == choices
+
+
+def test_one_models_limit_does_not_hold_up_another_model(make_app: MakeApp, llm: FakeLLM) -> None:
+    limit = error(429, "slow down", {"Retry-After": "30"})
+    llm.answer = lambda call: limit if call.json["model"] == "a" else Reply(texts=["OK"])
+    client = make_app(**PROMPTED, predict_deadline=2).test_client()
+    for project, model in (("4.1", "a"), ("5.1", "b")):
+        setup(client, project=project, extra_params={"model": model})
+    assert "error" in results(client, batch(tasks(1), project="4.1"))[0]
+    assert texts(results(client, batch(tasks(1), project="5.1"))[0]) == ["OK"]
+
+
+def test_a_few_limits_by_chance_do_not_slow_down_a_batch(make_app: MakeApp, llm: FakeLLM) -> None:
+    refused: set[str] = set()
+
+    def now_and_then(call: Call) -> Reply:
+        # Three of sixty, each once.
+        if call.prompt[-60:] not in refused and any(f"text {number}\n" in call.prompt for number in (20, 40, 59)):
+            refused.add(call.prompt[-60:])
+            return error(429, "slow down", {"Retry-After": "1"})
+        return Reply(texts=["OK"])
+
+    llm.answer = now_and_then
+    entries = results(make_app(**PROMPTED).test_client(), batch(tasks(60)))
+    assert all("result" in entry for entry in entries)
+    assert len(llm.calls) == 63
