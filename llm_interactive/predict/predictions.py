@@ -13,6 +13,8 @@ from llm_interactive.outputs.form import Form
 WITHOUT_REGIONS = ("List", "Table", "Pdf")
 """Tags on which the page has no regions, so that it cannot take values about them by themselves."""
 
+_ASK_AGAIN = "Change or retype the prompt to ask again."
+
 Prediction = dict[str, Any]
 """`result` (regions), `score` and `model_version`; https://labelstud.io/guide/predictions."""
 
@@ -26,10 +28,13 @@ def prediction(result: Sequence[Region], version: str, score: float | None = Non
 
 
 def error_region(error: BackendError, form: Form) -> Region | None:
-    """A failure as text in the response field, the only place where the annotator sees anything; None without one."""
+    """A failure as text in the response field, the only place where the annotator sees anything; None without one.
+
+    Label Studio sends nothing for a prompt that did not change, which no annotator would guess.
+    """
     if form.spec.response is None:
         return None
-    return region(form.spec.response, {"text": [WARNING + error.message]})
+    return region(form.spec.response, {"text": [f"{WARNING}{error.message} {_ASK_AGAIN}"]})
 
 
 def with_prompt(regions: Sequence[Region], prompt: Region, form: Form) -> list[Region]:

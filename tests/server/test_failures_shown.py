@@ -35,7 +35,7 @@ def test_a_failure_stands_in_the_response_field_and_nowhere_else(client: FlaskCl
     assert [region["from_name"] for region in entry["result"]] == ["response"]
     [shown] = texts(entry)
     assert shown.startswith("⚠ ")
-    assert shown.endswith("rejected the API key (401). Set OPENAI_API_KEY.")
+    assert shown.endswith("rejected the API key (401). Set OPENAI_API_KEY. Change or retype the prompt to ask again.")
     assert LabelInterface(TEXT).validate_prediction(entry, return_errors=True) == []
 
 

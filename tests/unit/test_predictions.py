@@ -29,7 +29,8 @@ def test_a_prediction_names_its_version_and_invents_no_score() -> None:
 def test_a_failure_is_a_message_in_the_response(example: Parse) -> None:
     region = error_region(AccountError("The key is wrong. Sarcastic"), Form.of(example("text-classification")))
     assert region is not None
-    assert (region["from_name"], region["value"]) == ("response", {"text": ["⚠ The key is wrong. Sarcastic"]})
+    shown = "⚠ The key is wrong. Sarcastic Change or retype the prompt to ask again."
+    assert (region["from_name"], region["value"]) == ("response", {"text": [shown]})
 
 
 def test_a_failure_has_no_place_without_a_response(form: Make) -> None:
