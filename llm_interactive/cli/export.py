@@ -42,7 +42,7 @@ def export(
         bool, typer.Option("--untouched", help="Also rankings that were left as they were shown.")
     ] = False,
     holdout: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Part of the prompts to hold out in a file of their own.")
+        float, typer.Option(min=0, max=0.9, help="Part of the tasks to hold out in a file of their own.")
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:

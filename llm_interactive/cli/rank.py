@@ -13,10 +13,11 @@ from llm_interactive.cli.export import export
 from llm_interactive.cli.label import money, paid_run, plan_text, prompt_in_file, with_progress
 from llm_interactive.cli.rank_judge import judge
 from llm_interactive.cli.rank_report import report
-from llm_interactive.errors import PromptError
+from llm_interactive.errors import PromptError, SetupError
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.label_studio.records import Project as StudioProject
 from llm_interactive.label_studio.records import Task
+from llm_interactive.labeling.split import Split
 from llm_interactive.llm.prices import total
 from llm_interactive.predict.label_run import as_sent
 from llm_interactive.predict.plan import plan
@@ -50,6 +51,15 @@ def create(
     ] = None,
     replies: Annotated[int, typer.Option("--n", min=1, max=16, help="Replies of a model to a prompt.")] = 1,
     overlap: Annotated[int, typer.Option(min=1, max=3, help="People who rank each task.")] = 1,
+    held_out: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=0.9,
+            help="Only the tasks that --holdout keeps out of training with the same number. Default: all tasks.",
+            show_default=False,
+        ),
+    ] = 0,
     sample: Annotated[int | None, typer.Option(min=1, help="Take this many tasks, chosen at random.")] = None,
     title: Annotated[str | None, typer.Option(help="Title of the new project.", show_default=False)] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the start.")] = False,
@@ -67,13 +77,14 @@ def create(
     with paid_run() as (services, studio):
         found = studio.project(source)
         makers = _makers(services, found, models, prompt_file or [], replies)
-        tasks = _chosen(studio, source, sample)
+        split = Split(found.labeling_config, held_out)
+        tasks = _chosen(studio, source, split, sample)
         _show_plan(services, found, makers, tasks)
         if not yes and not typer.confirm("Ask for the replies?", err=True):
             raise typer.Exit(2)
         asked = Candidates(services, makers)
         with_progress("Asking", asked.ask(tasks), len(makers) * len(tasks))
-        made = make_project(services, studio, asked, tasks, title or f"Ranking: {found.title}", overlap)
+        made = make_project(services, studio, asked, tasks, split, title or f"Ranking: {found.title}", overlap)
         address = f"{studio.url}/projects/{made.project.id}"
     if as_json:
         summary = {"project": made.project.id, "address": address, "tasks": made.tasks, "left_out": made.left_out}
@@ -103,8 +114,14 @@ def _makers(
     return makers
 
 
-def _chosen(studio: LabelStudio, project: int, sample: int | None) -> list[Task]:
+def _chosen(studio: LabelStudio, project: int, split: Split, sample: int | None) -> list[Task]:
     tasks = list(studio.tasks(project))
+    if split.part:
+        held_out = [task for task in tasks if split.holds_out(task.data)]
+        if not held_out:
+            raise SetupError(f"None of the {len(tasks)} tasks is held out. A larger part holds out more.")
+        _console.print(f"{len(held_out)} of {len(tasks)} tasks are held out.", highlight=False)
+        tasks = held_out
     # The same tasks in the next run, whose replies are then paid for.
     return tasks if sample is None else random.Random(project).sample(tasks, min(sample, len(tasks)))  # noqa: S311
 

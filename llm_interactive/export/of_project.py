@@ -61,4 +61,4 @@ def export_project(
         known = store.rankings.of(project.key) if store else {}
         sources = sources_of(names, format, project.labeling_config, replies, replace(rankings, known=known))
         tasks = progress(studio.tasks(id, annotated=True), studio.count(id, annotated=True))
-        return export(tasks, sources, format, destination)
+        return export(tasks, project.labeling_config, sources, format, destination)

@@ -21,6 +21,7 @@ from llm_interactive.export.shapes import SHAPES, Format
 from llm_interactive.export.sources import Source
 from llm_interactive.export.validation import Validator
 from llm_interactive.label_studio.records import Task
+from llm_interactive.labeling.split import Split
 from llm_interactive.outputs.annotated import LeftOut
 
 
@@ -42,7 +43,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Destination:
-    """The files of an export: the examples, those held out (by a part of all prompts), and where each comes from."""
+    """The files of an export: the examples, those of the part that is held out, and where each comes from."""
 
     file: Path
     holdout: float
@@ -56,12 +57,6 @@ class Destination:
     def meta(self) -> Path:
         """The file that says of each line of the others where it comes from."""
         return beside(self.file, "meta")
-
-    def of(self, prompt: str) -> Path:
-        """The file for a prompt's examples, by the prompt's hash: the same in every export, whatever else there is."""
-        if self.held_out and int(prompt[:8], 16) / 0x1_0000_0000 < self.holdout:
-            return self.held_out
-        return self.file
 
 
 def sources_of(
@@ -112,7 +107,9 @@ def _replied(name: str, replies: Replies) -> list[Source]:
     return [partial(sources.corrections, replies, form) for form in replies.forms if not form.rivals]
 
 
-def export(tasks: Iterable[Task], found_by: Sequence[Source], format: Format, destination: Destination) -> Summary:
+def export(
+    tasks: Iterable[Task], config: str, found_by: Sequence[Source], format: Format, destination: Destination
+) -> Summary:
     """Write the examples of annotated tasks; the files are there only when there is at least one example.
 
     Raises:
@@ -121,9 +118,11 @@ def export(tasks: Iterable[Task], found_by: Sequence[Source], format: Format, de
     summary = Summary()
     paths = [path for path in (destination.file, destination.held_out, destination.meta) if path]
     validator, seen = Validator(SHAPES[format]), set[bytes]()
+    split = Split(config, destination.holdout)
     with Files(*paths) as files:
         for task in tasks:
             summary.tasks += 1
+            path = (split.holds_out(task.data) and destination.held_out) or destination.file
             for record in _settled(_fitting(_judged(task, found_by, summary), format, summary), summary):
                 try:
                     line = validator.line(record)
@@ -136,7 +135,6 @@ def export(tasks: Iterable[Task], found_by: Sequence[Source], format: Format, de
                     continue
                 seen.add(digest)
                 prompt = _hash(record.messages)
-                path = destination.of(prompt)
                 files.write(path, line)
                 files.write(destination.meta, {"file": path.name, **asdict(record.origin), "prompt": prompt[:16]})
                 summary.written += path == destination.file

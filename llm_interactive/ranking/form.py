@@ -15,6 +15,7 @@ from llm_interactive.export.comparisons import PICTURES, SOURCE, TIE, Comparison
 from llm_interactive.label_studio.records import Task
 from llm_interactive.labeling.config import tags_of
 from llm_interactive.labeling.contents import addresses_of
+from llm_interactive.labeling.split import CONTENT
 from llm_interactive.labeling.tags import ObjectTag, Region
 
 MESSAGES, REPLIES = "messages", "replies"
@@ -107,13 +108,14 @@ def _shown(pictures: Sequence[ObjectTag]) -> str:
 
 def task_data(
     task: Task,
+    content: str,
     messages: Sequence[Mapping[str, str]],
     replies: Mapping[str, str],
     pictures: Sequence[ObjectTag],
     *,
     as_pair: bool,
 ) -> dict[str, Any]:
-    """The data of the task in which `replies` (by their ids) to `task` are ranked.
+    """The data of the task in which `replies` (by their ids) to `task` are ranked; `content` as `Split.content`.
 
     Nothing else of the task is taken: it may name a model.
     """
@@ -122,7 +124,7 @@ def task_data(
         addresses = addresses_of(tag, task.data)
         shown[_field(number)] = addresses if _value_attribute(tag) == "valueList" else addresses[0]
     listed = replies if as_pair else {REPLIES: [{"id": id, "body": text} for id, text in replies.items()]}
-    return {MESSAGES: list(messages), **shown, **listed, SOURCE: task.id}
+    return {MESSAGES: list(messages), **shown, **listed, SOURCE: task.id, CONTENT: content}
 
 
 def _value_attribute(tag: ObjectTag) -> str:

@@ -12,6 +12,7 @@ from llm_interactive.export.comparisons import PICTURES, shown
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.label_studio.records import Project as StudioProject
 from llm_interactive.label_studio.records import Task
+from llm_interactive.labeling.split import Split
 from llm_interactive.predict.label_run import as_sent
 from llm_interactive.predict.prepare import prepare
 from llm_interactive.predict.project import Project
@@ -33,9 +34,15 @@ class Made:
 
 
 def make_project(
-    services: Services, studio: LabelStudio, asked: Candidates, tasks: Sequence[Task], title: str, overlap: int
+    services: Services,
+    studio: LabelStudio,
+    asked: Candidates,
+    tasks: Sequence[Task],
+    split: Split,
+    title: str,
+    overlap: int,
 ) -> Made:
-    """Make a project in which `overlap` people rank the candidates for each of `tasks`.
+    """Make a project in which `overlap` people rank the candidates for each of `tasks`; `split` is of their project.
 
     Raises:
         SetupError: no task has two different replies, or the database does not answer.
@@ -53,7 +60,7 @@ def make_project(
         shown = shuffled(candidates, f"{source.id} {task.id}")
         texts = {id: candidate.text for id, candidate in shown.items()}
         messages = _messages(services, asked.makers, task)
-        data.append(task_data(task, messages, texts, pictures, as_pair=as_pair))
+        data.append(task_data(task, split.content(task.data), messages, texts, pictures, as_pair=as_pair))
         ranked.append(Ranked(str(task.id), source.id, {id: one.versions for id, one in shown.items()}))
     if not data:
         raise SetupError("No task has two different replies, so there is nothing to rank.")

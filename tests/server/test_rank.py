@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -139,3 +140,53 @@ def test_of_several_prompts_none_is_shown(create: Rank, studio: FakeLabelStudio,
     summary(create("maker/one", "--prompt-file", str(tmp_path / "other")))
     [made] = studio.made
     assert made["tasks"][0]["messages"] == [{"role": "user", "content": "Nothing but this."}]
+
+
+def exported(made: dict[str, Any], file: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[set[str], set[str]]:
+    """The prompts to train with, and those held out, after somebody ranked all tasks of a project that was made."""
+    with FakeLabelStudio(made["label_config"], made["tasks"]) as ranking, monkeypatch.context() as patch:
+        for number in range(1, len(made["tasks"]) + 1):
+            better = {"from_name": "better", "to_name": "r1", "type": "pairwise", "value": {"selected": "left"}}
+            ranking.annotate(number, [better])
+        patch.setenv("LABEL_STUDIO_URL", ranking.url)
+        options = ["--project", "1", "--format", "dpo-trl", "-o", str(file), "--holdout", "0.3"]
+        done = CliRunner().invoke(app, ["rank", "export", *options])
+        assert done.exit_code == 0, done.output
+    files = (file, file.with_name("pairs.holdout.jsonl"))
+    train, held_out = (
+        {text_in(json.loads(line)["prompt"]) for line in path.read_text().splitlines()} for path in files
+    )
+    return train, held_out
+
+
+def text_in(messages: list[dict[str, str]]) -> str:
+    """The task's own text in a prompt about it."""
+    return str(re.findall(r"Text \d+:", messages[-1]["content"])[-1])
+
+
+@pytest.mark.parametrize(("models", "prompts"), [("maker/one,maker/two", []), ("maker/one", ["other"])])
+def test_the_new_model_is_compared_on_just_the_prompts_that_were_held_out_of_training(
+    create: Rank,
+    studio: FakeLabelStudio,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    models: str,
+    prompts: list[str],
+) -> None:
+    (tmp_path / "other").write_text("How does it sound?")
+    summary(create(models, *(f"--prompt-file={tmp_path / name}" for name in prompts)))
+    train, held_out = exported(studio.made[0], tmp_path / "pairs.jsonl", monkeypatch)
+    assert min(len(train), len(held_out)) > 1
+    done = create("maker/two,maker/three", "--held-out", "0.3")
+    summary(done)
+    assert f"{len(held_out)} of {COUNT} tasks are held out." in done.stderr
+    compared = {text_in(data["messages"]) for data in studio.made[1]["tasks"]}
+    assert compared == held_out
+    assert not compared & train
+
+
+def test_a_part_that_holds_out_no_task_is_refused(create: Rank, studio: FakeLabelStudio) -> None:
+    done = create("maker/one,maker/two", "--held-out", "0.0001")
+    assert done.exit_code == 2
+    assert "None of the 12 tasks is held out." in done.stderr
+    assert studio.made == []

@@ -75,7 +75,7 @@ class Exported:
         try:
             replies = partial(self.replies, images)
             found = sources_of(sources.split(",") if sources else (), Format(format), self._config, replies, rankings)
-            self.summary = export(chain(tasks, then), found, Format(format), self.destination)
+            self.summary = export(chain(tasks, then), self._config, found, Format(format), self.destination)
         finally:
             images.close()
         return check(format, self.destination.file) if self.summary.written else []

@@ -1,4 +1,4 @@
-"""What is written of many annotations: once, settled, held out by prompt, told where from."""
+"""What is written of many annotations: once, settled, held out by text, told where from."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_same_example_is_written_once(exporting: Export) -> None:
     assert export.summary.left_out == {"it is there already": 2}
 
 
-def test_the_held_out_part_is_chosen_by_the_prompt_and_stays_the_same(exporting: Export) -> None:
+def test_the_held_out_part_is_chosen_by_the_text_and_stays_the_same(exporting: Export) -> None:
     export = exporting(TEXT)
     kept = export("chat", *many(200), holdout=0.2)
     assert export.destination.held_out is not None
@@ -55,19 +55,19 @@ def test_the_held_out_part_is_chosen_by_the_prompt_and_stays_the_same(exporting:
     assert {json.dumps(line) for line in kept} <= {json.dumps(line) for line in again}
 
 
-def test_replies_to_the_same_prompt_are_never_on_both_sides_of_the_split(exporting: Export) -> None:
+def test_what_is_asked_about_the_same_text_is_never_on_both_sides_of_the_split(exporting: Export) -> None:
     export = exporting(TEXT)
     more = [
-        Task(task.id, task.data, (*task.annotations, annotation(task.id + 1000, filled("P", f"Other {task.id}"))))
+        Task(task.id, task.data, (*task.annotations, annotation(task.id + 1000, filled("Q", f"Other {task.id}"))))
         for task in many(50)
     ]
     kept = export("chat", *more, holdout=0.5)
     assert export.destination.held_out is not None
     held_out = check("chat", export.destination.held_out)
-    prompts = [{line["messages"][0]["content"] for line in lines} for lines in (kept, held_out)]
-    assert prompts[0]
-    assert prompts[1]
-    assert not prompts[0] & prompts[1]
+    texts = [{line["messages"][0]["content"].split("Text")[-1] for line in lines} for lines in (kept, held_out)]
+    assert texts[0]
+    assert texts[1]
+    assert not texts[0] & texts[1]
 
 
 def test_another_file_says_where_each_line_comes_from(exporting: Export) -> None:

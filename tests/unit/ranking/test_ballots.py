@@ -25,7 +25,7 @@ def read(texts: dict[str, str], *given: Annotation, known: Ranked | None = None)
     comparison = Comparison.of(labeling_config([], as_pair=as_pair), tag)
     assert comparison
     known = known or Ranked("40", "7.1", {id: [f"model of {id}"] for id in texts})
-    task = Task(1, task_data(SOURCE, ASKED, texts, [], as_pair=as_pair), given)
+    task = Task(1, task_data(SOURCE, "a hash", ASKED, texts, [], as_pair=as_pair), given)
     return ballots_in([task], comparison, {known.task: known})
 
 
