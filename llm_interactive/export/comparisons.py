@@ -24,9 +24,12 @@ from llm_interactive.store.rankings import Ranked
 
 PICTURES = ("Image", "Pdf")
 
-SOURCE, TIE = "source", "tie"
+SOURCE, VERDICT = "source", "verdict"
 """In projects of `rank create`: the field of a task's data with the id of the task that is replied to, and the name of
 the Choices beside a Pairwise."""
+
+LEFT, RIGHT, SAME, BAD = "Left", "Right", "About the same", "Both bad"
+"""Its choices, which have keys: a Pairwise has none."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +108,10 @@ class Comparison:
         There is one list at most where nothing is better than anything else.
         """
         if self.control.tag == "Pairwise":
-            side = Pairwise(self.control).value_of(annotation.result)
+            # What is clicked goes before a choice, which a judge may have filled in.
+            side = Pairwise(self.control).value_of(annotation.result) or _ticked(annotation).lower()
             names = [[tag.name] for tag in self.control.objects[:2]]
-            return [] if side is None else names if side == "left" else names[::-1]
+            return {LEFT.lower(): names, RIGHT.lower(): names[::-1]}.get(side, [])
         ranked = Ranker(self.control).value_of(annotation.result)
         groups = list(ranked.values()) if isinstance(ranked, dict) else [[id] for id in ranked]
         return [list(map(str, group)) for group in groups if group]
@@ -141,7 +145,7 @@ def compared(comparison: Comparison, rankings: Rankings, task: Task, annotation:
     def by(id: str) -> str:
         return ", ".join(known.versions.get(id, ())) if known else ""
 
-    if not order and _are_bad(annotation):
+    if not order and _ticked(annotation) == BAD:
         for id, text in texts.items():
             bad = replace(origin, model_version=by(id))
             yield Completion(comparison.messages(task.data), text, bad, good=False, reason="both replies are bad")
@@ -162,9 +166,10 @@ def _pairs(order: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
         yield from product(better, worse)
 
 
-def _are_bad(annotation: Annotation) -> bool:
-    ticked = [region["value"].get("choices") or [] for region in annotation.result if region["from_name"] == TIE]
-    return any("bad" in str(label).casefold() for labels in ticked for label in labels)
+def _ticked(annotation: Annotation | Prediction) -> str:
+    """What is chosen beside a Pairwise; empty if nothing is."""
+    regions = (region for region in annotation.result if region.get("from_name") == VERDICT)
+    return next((str(label) for region in regions for label in region["value"].get("choices") or ()), "")
 
 
 def _text(item: Mapping[str, Any]) -> str:

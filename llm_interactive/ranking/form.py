@@ -11,7 +11,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from llm_interactive.errors import LabelingConfigError
-from llm_interactive.export.comparisons import PICTURES, SOURCE, TIE, Comparison
+from llm_interactive.export.comparisons import BAD, LEFT, PICTURES, RIGHT, SAME, SOURCE, VERDICT, Comparison
 from llm_interactive.label_studio.records import Task
 from llm_interactive.labeling.config import tags_of
 from llm_interactive.labeling.contents import addresses_of
@@ -24,24 +24,17 @@ MESSAGES, REPLIES = "messages", "replies"
 CONTEXT = "context"
 """Name of the object that shows what is replied to."""
 
-TIED: Region = {
-    "id": TIE,
-    "from_name": TIE,
-    "to_name": CONTEXT,
-    "type": "choices",
-    "value": {"choices": ["About the same"]},
-}
-"""The region by which two replies are as good as each other."""
-
-_PAIR = """  <Header value="Which reply is better?"/>
+_PAIR = f"""  <Header value="Which reply is better?"/>
   <Pairwise name="better" toName="r1,r2"/>
   <View className="replies">
     <View className="reply"><Text name="r1" value="$r1"/></View>
     <View className="reply"><Text name="r2" value="$r2"/></View>
   </View>
-  <Choices name="tie" toName="context" choice="single-radio" showInLine="true">
-    <Choice value="About the same"/>
-    <Choice value="Both bad"/>
+  <Choices name="{VERDICT}" toName="{CONTEXT}" choice="single-radio" showInLine="true">
+    <Choice value="{LEFT}"/>
+    <Choice value="{RIGHT}"/>
+    <Choice value="{SAME}"/>
+    <Choice value="{BAD}"/>
   </Choices>
 """
 
@@ -97,6 +90,12 @@ def comparison_of(config: str) -> Comparison:
             "The project's labeling config has no Pairwise and no Ranker: replies are not ranked in it."
         )
     return found
+
+
+def verdict_region(label: str) -> Region:
+    """The region that says which of two replies is better."""
+    value = {"choices": [label]}
+    return {"id": VERDICT, "from_name": VERDICT, "to_name": CONTEXT, "type": "choices", "value": value}
 
 
 def _shown(pictures: Sequence[ObjectTag]) -> str:

@@ -9,14 +9,15 @@ from itertools import groupby
 from string import ascii_lowercase
 from typing import Any
 
+from llm_interactive.export.comparisons import LEFT, RIGHT, SAME
 from llm_interactive.label_studio.records import NewPrediction, Task
 from llm_interactive.labeling.tags import Region
-from llm_interactive.outputs.ranking import Pairwise, Ranker
+from llm_interactive.outputs.ranking import Ranker
 from llm_interactive.predict.bulk import BulkRun
 from llm_interactive.predict.label_run import as_sent
 from llm_interactive.predict.prepare import Task as SentTask
 from llm_interactive.predict.project import Project
-from llm_interactive.ranking.form import CONTEXT, MESSAGES, REPLIES, TIED, comparison_of, judging_config
+from llm_interactive.ranking.form import CONTEXT, MESSAGES, REPLIES, comparison_of, judging_config, verdict_region
 from llm_interactive.services import Services
 from llm_interactive.settings import SPEC_TEMPLATE
 from llm_interactive.store.rankings import Order
@@ -104,8 +105,8 @@ class Judge:
         if control.tag == "Ranker":
             return Ranker(control).regions(ids, verdict.task.data)
         if len(verdict.order) == 1:
-            return [TIED]
-        return Pairwise(control).regions("left" if ids[0] == control.objects[0].name else "right", {})
+            return [verdict_region(SAME)]
+        return [verdict_region(LEFT if ids[0] == control.objects[0].name else RIGHT)]
 
 
 def _order(value: Any) -> list[int]:

@@ -60,16 +60,16 @@ def run(stack: Stack, fixed_llm: FakeLLM, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def ranking(stack: Stack, run: Run, tmp_path: Path) -> Callable[[str], tuple[int, list[Json]]]:
+def ranking(stack: Stack, run: Run, tmp_path: Path) -> Callable[..., tuple[int, list[Json]]]:
     """Makes a project that ranks replies of models: its id, and its tasks."""
     source = stack.studio.create_project("Chat", example("chat"))
     turns = [{"role": "user", "content": f"What is {number} + 1?"} for number in range(COUNT)]
     stack.studio.import_tasks(source, [{"dialogue": [turn]} for turn in turns])
     (tmp_path / "prompt").write_text("In one word.")
 
-    def make(models: str) -> tuple[int, list[Json]]:
+    def make(models: str, *options: str) -> tuple[int, list[Json]]:
         prompt = ["--prompt-file", str(tmp_path / "prompt")]
-        made = run("rank", "create", "--from", str(source), "--models", models, *prompt, "--yes")
+        made = run("rank", "create", "--from", str(source), "--models", models, *prompt, "--yes", *options)
         return made["project"], sorted(stack.studio.tasks(made["project"]), key=lambda task: int(task["id"]))
 
     return make
@@ -82,34 +82,49 @@ def open_task(page: LabelingPage, project: int, task: Json) -> None:
     page.page.wait_for_load_state("networkidle")
 
 
-def submit(page: LabelingPage) -> None:
-    page.page.get_by_test_id("bottombar-submit-button").click()
+def submit(page: LabelingPage, *, by_key: bool = False) -> None:
+    if by_key:
+        page.page.keyboard.press("Control+Enter")
+    else:
+        page.page.get_by_test_id("bottombar-submit-button").click()
     expect(page.page.get_by_test_id("bottombar-update-button")).to_be_visible()
 
 
-def test_the_reply_that_is_clicked_is_the_better_one(
-    run: Run, ranking: Any, page: LabelingPage, tmp_path: Path
+def test_the_reply_that_is_clicked_or_whose_key_is_pressed_is_the_better_one(
+    run: Run, ranking: Any, stack: Stack, page: LabelingPage, tmp_path: Path
 ) -> None:
     project, tasks = ranking("one,two")
-    for task in tasks[:2]:
-        open_task(page, project, task)
-        page.page.locator(".replies").get_by_text("The word of model two.").click()
-        submit(page)
-    open_task(page, project, tasks[2])
-    page.page.get_by_text("About the same").click()
+    open_task(page, project, tasks[0])
+    page.page.locator(".replies").get_by_text("The word of model two.").click()
     submit(page)
+    on_the_left = tasks[1]["data"]["r1"] == "The word of model two."
+    for task, key, means in (
+        (tasks[1], "1", "Left") if on_the_left else (tasks[1], "2", "Right"),
+        (tasks[2], "3", "About the same"),
+    ):
+        open_task(page, project, task)
+        page.page.keyboard.press(key)
+        expect(page.page.locator(f"input[type=radio][name='{means}']")).to_be_checked()
+        submit(page, by_key=True)
+        [annotation] = stack.studio.annotations(task["id"])
+        assert [region["value"] for region in annotation["result"]] == [{"choices": [means]}]
+
     file = tmp_path / "pairs.jsonl"
-    found = run("rank", "export", "--project", str(project), "--format", "dpo-trl", "-o", str(file))
-    pairs = check("dpo-trl", file)
-    assert [(pair["chosen"][0]["content"], pair["rejected"][0]["content"]) for pair in pairs] == [
-        ("The word of model two.", "The word of model one.")
-    ] * 2
-    assert pairs[0]["prompt"][0]["content"].startswith("What is 0 + 1?")
+    options = ["--project", str(project), "--format", "dpo-trl", "-o", str(file), "--holdout", "0.4"]
+    found = run("rank", "export", *options)
+    [train], [held_out] = check("dpo-trl", file), check("dpo-trl", tmp_path / "pairs.holdout.jsonl")
+    for pair, question in ((train, "What is 0 + 1?"), (held_out, "What is 1 + 1?")):
+        assert pair["prompt"][0]["content"].startswith(question)
+        assert pair["chosen"][0]["content"] == "The word of model two."
+        assert pair["rejected"][0]["content"] == "The word of model one."
     assert found["left_out"] == {"no reply is preferred to another": 1}
     report = CliRunner().invoke(app, ["rank", "report", "--project", str(project)])
     sentence, duel = report.stdout.splitlines()
     assert sentence.startswith("no difference that 3 tasks could show")
     assert re.fullmatch("  two/[^ ]+ against one/[^ ]+: 2 won, 1 tied, 0 lost", duel)
+
+    _, again = ranking("two,three", "--held-out", "0.4")
+    assert [task["data"]["messages"][0]["content"] for task in again] == ["What is 1 + 1?"]
 
 
 def test_the_reply_that_is_dragged_to_the_top_is_the_best(
@@ -136,5 +151,5 @@ def test_what_a_judge_cannot_decide_comes_first(run: Run, ranking: Any, stack: S
     assert (found["judged"], found["undecided"]) == (COUNT, 1)
     predictions = {one["task"]: one for one in stack.studio.predictions(project)}
     assert {task["id"] for task in tasks} == set(predictions)
-    assert [region["from_name"] for region in predictions[tasks[-1]["id"]]["result"]] == ["tie"]
+    assert [region["from_name"] for region in predictions[tasks[-1]["id"]]["result"]] == ["verdict"]
     assert stack.studio.call("GET", f"/api/projects/{project}/next")["id"] == tasks[-1]["id"]

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from llm_interactive.cli.app import app
-from llm_interactive.ranking.form import TIED, labeling_config
+from llm_interactive.ranking.form import labeling_config, verdict_region
 from llm_interactive.settings import Settings
 from llm_interactive.store.rankings import Ranked
 from llm_interactive.store.store import Store
@@ -104,9 +104,11 @@ def test_what_it_cannot_decide_comes_first_and_nobody_sees_what_it_says(judge: R
         version = summary(judge(studio))["model_version"]
         first, second, third = ([*studio.predictions_of(task)] for task in (1, 2, 3))
         assert [one["score"] for [one] in (first, second, third)] == [1.0, 1.0, 0.0]
-        assert first[0]["result"][0]["value"] == {"selected": "left"}
-        assert second[0]["result"][0]["value"] == {"selected": "right"}
-        assert third[0]["result"] == [TIED]
+        assert [one["result"] for [one] in (first, second, third)] == [
+            [verdict_region("Left")],
+            [verdict_region("Right")],
+            [verdict_region("About the same")],
+        ]
         assert studio.project["sampling"] == "Uncertainty sampling"
         assert (studio.project["model_version"], studio.project["show_collab_predictions"]) == (version, False)
         summary(judge(studio, "--prefill"))

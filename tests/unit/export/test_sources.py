@@ -12,7 +12,7 @@ from llm_interactive.export.comparisons import Rankings
 from llm_interactive.label_studio.records import Prediction, Task
 from llm_interactive.llm.client import Reply
 from llm_interactive.media.image_input import ImageInput
-from llm_interactive.ranking.form import labeling_config
+from llm_interactive.ranking.form import labeling_config, verdict_region
 from llm_interactive.settings import Settings
 from llm_interactive.store.rankings import Ranked
 from llm_interactive.store.store import Store
@@ -227,9 +227,8 @@ class TestRankings:
 
     @pytest.mark.parametrize(("label", "count"), [("About the same", 0), ("Both bad", 2)])
     def test_of_two_none_is_better_but_both_may_be_bad(self, exporting: Export, label: str, count: int) -> None:
-        choice = {"from_name": "tie", "to_name": "context", "type": "choices", "value": {"choices": [label]}}
         data = {"messages": [{"role": "user", "content": "Why?"}], "r1": "So.", "r2": "Because.", "source": 41}
-        task = Task(1, data, (annotation(1, (choice,)),))
+        task = Task(1, data, (annotation(1, (verdict_region(label),)),))
         lines = exporting(labeling_config([], as_pair=True))("kto", task, sources="pairwise")
         assert judged(lines) == [("So.", False), ("Because.", False)][:count]
 

@@ -11,7 +11,7 @@ from llm_interactive.export.comparisons import Comparison
 from llm_interactive.label_studio.records import Annotation, Task
 from llm_interactive.labeling.tags import Region
 from llm_interactive.ranking.ballots import Ballot, Ballots, Reply, ballots_in
-from llm_interactive.ranking.form import labeling_config, task_data
+from llm_interactive.ranking.form import labeling_config, task_data, verdict_region
 from llm_interactive.store.rankings import Ranked
 
 SOURCE = Task(40, {"text": "Why?"})
@@ -37,10 +37,6 @@ def better(side: str) -> Region:
     return {"from_name": "better", "to_name": "r1", "type": "pairwise", "value": {"selected": side}}
 
 
-def tie(label: str) -> Region:
-    return {"from_name": "tie", "to_name": "context", "type": "choices", "value": {"choices": [label]}}
-
-
 def ranked(*ids: str) -> Region:
     return {"from_name": "order", "to_name": "replies", "type": "ranker", "value": {"ranker": {"order": list(ids)}}}
 
@@ -58,9 +54,12 @@ def scores(ballots: Ballots) -> list[tuple[tuple[str, str], float]]:
     [
         ([better("left")], 1),
         ([better("right")], 0),
-        ([tie("About the same")], 0.5),
-        ([tie("Both bad")], 0.5),
-        ([better("right"), tie("Both bad")], 0),
+        ([verdict_region("Left")], 1),
+        ([verdict_region("Right")], 0),
+        ([verdict_region("About the same")], 0.5),
+        ([verdict_region("Both bad")], 0.5),
+        ([better("right"), verdict_region("Both bad")], 0),
+        ([better("right"), verdict_region("Left")], 0),
     ],
 )
 def test_a_side_is_better_or_none_is(regions: Sequence[Region], score: float) -> None:
