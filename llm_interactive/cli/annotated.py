@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -84,12 +84,15 @@ class Opened:
         hidden = not console.is_terminal
         return track(found, "Reading annotated tasks", count, console=console, transient=True, disable=hidden)
 
-    def spent(self, key: str) -> Mapping[str, Spent]:
-        """What the versions of a project took, as far as the database knows."""
+    def spent(self, key: str, *, by_model: bool = False) -> Mapping[str, Spent]:
+        """What the versions of a project took, or its models, as far as the database knows."""
         from llm_interactive.evaluation.spending import spending
         from llm_interactive.llm.prices import Prices
 
-        return spending(self.store.usage.calls(key), Prices(self.settings)) if self.store else {}
+        calls = self.store.usage.calls(key) if self.store else []
+        if by_model:
+            calls = [replace(call, version=call.model) for call in calls]
+        return spending(calls, Prices(self.settings))
 
     def link(self, project: int, task: int | None) -> str:
         """The address of a task, or of all tasks of the project."""

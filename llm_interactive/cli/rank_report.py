@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from llm_interactive.cli.annotated import NOTHING, HtmlFile, JsonFile, ProjectId, opened, stopped, write_whole
+from llm_interactive.cli.annotated import NOTHING, HtmlFile, JsonFile, Opened, ProjectId, opened, stopped, write_whole
 
 if TYPE_CHECKING:
+    from llm_interactive.label_studio.records import Project
     from llm_interactive.ranking.report import RankingReport
 
 
 def report(project: ProjectId, html: HtmlFile = None, json: JsonFile = None) -> None:
-    """Say which model people prefer, by what they ranked in a project that `rank create` made.
+    """Say which model people prefer, by what they ranked in a project that `rank create` made, or by which of two
+    responses in one form they chose.
 
     LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY say where the project is; whose replies it shows stands in the backend's
     database. Skipped tasks and drafts do not count. Exits with 0, with 1 if there is nothing to compare, with 2 after
@@ -26,24 +28,42 @@ def report(project: ProjectId, html: HtmlFile = None, json: JsonFile = None) -> 
     """
     with opened() as found:
         from llm_interactive.evaluation.documents import Heading
-        from llm_interactive.ranking.ballots import ballots_in, known_replies
         from llm_interactive.ranking.documents import ranking_json, ranking_page
-        from llm_interactive.ranking.form import comparison_of
-        from llm_interactive.ranking.report import ranking_report
 
         ranking = found.studio.project(project)
-        rankings = found.store.rankings if found.store else None
-        known, comparison = known_replies(rankings, ranking), comparison_of(ranking.labeling_config)
-        ballots = ballots_in(found.tasks(project), comparison, known)
-        judges = ballots.judged(rankings.verdicts(ranking.key) if rankings else {})
-        # All its tasks are replies to those of one project.
-        made = ranking_report(ballots, found.spent(next(iter(known.values())).source), judges)
-        if made is None:
-            raise stopped(f"Nobody has ranked replies of two models in project {project} yet.", NOTHING)
+        made, as_pairs = _report(found, ranking)
         _print(made, to_stderr=str(json) == "-")
         heading = Heading(ranking, "", partial(found.link, project), {})
         write_whole(json, ranking_json(heading, made))
-        write_whole(html, ranking_page(heading, made, as_pairs=comparison.control.tag == "Pairwise"))
+        write_whole(html, ranking_page(heading, made, as_pairs=as_pairs))
+
+
+def _report(found: Opened, project: Project) -> tuple[RankingReport, bool]:
+    """The report, and whether replies stand side by side."""
+    from llm_interactive.ranking.ballots import ballots_in, known_replies
+    from llm_interactive.ranking.form import comparison_of
+    from llm_interactive.ranking.preferences import by_model, forms_with_rivals, preferences_in
+    from llm_interactive.ranking.report import ranking_report
+
+    rankings = found.store.rankings if found.store else None
+    known, forms = known_replies(rankings, project), forms_with_rivals(project.labeling_config, found.settings)
+    if forms:
+        known, as_pairs = by_model(known), True
+        ballots = preferences_in(found.tasks(project.id), forms, known)
+        made = ranking_report(ballots, found.spent(project.key, by_model=True))
+    else:
+        comparison = comparison_of(project.labeling_config)
+        as_pairs = comparison.control.tag == "Pairwise"
+        ballots = ballots_in(found.tasks(project.id), comparison, known)
+        judges = ballots.judged(rankings.verdicts(project.key) if rankings else {})
+        # All its tasks are replies to those of one project.
+        made = ranking_report(ballots, found.spent(next(iter(known.values())).source), judges)
+    if made is None:
+        whose = {name for one in known.values() for names in one.versions.values() for name in names}
+        why = f"All replies in project {project.id} are by {min(whose)}, so there is nothing to compare."
+        more = f"Nobody has said yet which reply of two models is better in project {project.id}."
+        raise stopped(why if len(whose) == 1 else more, NOTHING)
+    return made, as_pairs
 
 
 def _print(made: RankingReport, *, to_stderr: bool) -> None:

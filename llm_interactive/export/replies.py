@@ -43,17 +43,6 @@ class Asked:
         prepared = self.prepared
         return reply_in(prepared.form, regions, prepared.data, structured=prepared.request.schema is not None)
 
-    def text(self, regions: Sequence[Region], area: ControlTag) -> str:
-        """The text in one field.
-
-        Raises:
-            LeftOut: there is none, there are several, or it is an error text.
-        """
-        text = only_text(texts_in(regions, area))
-        if is_error_text(text):
-            raise LeftOut("the response is an error text")
-        return text
-
 
 class Replies:
     """Prompts and replies of a project's annotations, and the models' own replies that these were made from."""
@@ -145,6 +134,18 @@ class Replies:
             return prepared.with_examples(shown, self._project.options)
         except BackendError as error:
             raise LeftOut(error.message) from None
+
+
+def text_in(regions: Sequence[Region], area: ControlTag) -> str:
+    """The text in one field.
+
+    Raises:
+        LeftOut: there is none, there are several, or it is an error text.
+    """
+    text = only_text(texts_in(regions, area))
+    if is_error_text(text):
+        raise LeftOut("the response is an error text")
+    return text
 
 
 def in_turns(messages: Sequence[Mapping[str, Any]]) -> Messages:

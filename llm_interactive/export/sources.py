@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from llm_interactive.export.records import Completion, Judged, Origin, Pair
-from llm_interactive.export.replies import Replies
+from llm_interactive.export.replies import Replies, text_in
 from llm_interactive.label_studio.records import Annotation, Task
 from llm_interactive.labeling.tags import ControlTag, Region
 from llm_interactive.outputs.annotated import LeftOut
@@ -50,24 +50,30 @@ def corrections(replies: Replies, form: Form, task: Task, annotation: Annotation
 
 def preference(replies: Replies, form: Form, task: Task, annotation: Annotation) -> Iterator[Judged]:
     """The first of two responses is better, the second, both are bad, or nothing, by a Choices named "preference…"."""
-    control = next(tag for tag in form.spec.controls if is_preference(tag))
-    areas = [tag for tag in form.spec.controls if tag in form.texts][:2]
     asked = replies.asked(task, annotation, form, plain=True)
-    sides = [(asked.text(annotation.result, area), replies.version_in(area, task)) for area in areas]
-    chosen = [label for labels in stored_values(control, annotation.result, "choices") for label in labels]
-    names = [label.stored for label in control.labels]
-    place = names.index(chosen[0]) if chosen and chosen[0] in names else len(names)
+    areas = [rival.control for rival in form.rivals[:2]]
+    sides = [(text_in(annotation.result, area), replies.version_in(area, task)) for area in areas]
+    first, chosen = preference_in(form, annotation)
     origin = origin_of(task, annotation, "preference")
-    if place < 2:
-        (better, better_by), (worse, worse_by) = sides if place == 0 else sides[::-1]
+    if first is not None:
+        (better, better_by), (worse, worse_by) = sides[first], sides[1 - first]
         whose = replace(origin, model_version=worse_by, chosen_version=better_by)
         yield Pair(asked.messages, better, worse, whose)
-    elif chosen and "bad" in chosen[0].casefold():
+    elif "bad" in chosen.casefold():
         for reply, by in sides:
             bad = replace(origin, model_version=by)
             yield Completion(asked.messages, reply, bad, good=False, reason="both replies are bad")
     else:
         raise LeftOut("neither reply is preferred")
+
+
+def preference_in(form: Form, annotation: Annotation) -> tuple[int | None, str]:
+    """Which of two responses is better, 0 or 1 or None, and the choice that says so; empty if nothing is chosen."""
+    control = next(tag for tag in form.spec.controls if is_preference(tag))
+    labels = stored_values(control, annotation.result, "choices")
+    chosen = next((label for ticked in labels for label in ticked), "")
+    names = [label.stored for label in control.labels[:2]]
+    return (names.index(chosen) if chosen in names else None), chosen
 
 
 def preferred(replies: Replies, form: Form, task: Task, annotation: Annotation) -> Iterator[Judged]:
@@ -83,7 +89,7 @@ def rating(replies: Replies, form: Form, task: Task, annotation: Annotation) -> 
     """The reply is good or bad by its stars, and better than one that another annotation gives clearly fewer."""
     control = next(tag for tag in form.spec.controls if tag.tag == "Rating")
     asked = replies.asked(task, annotation, form, plain=True)
-    reply, stars = asked.text(annotation.result, form.texts[0]), _stars(control, annotation.result)
+    reply, stars = text_in(annotation.result, form.texts[0]), _stars(control, annotation.result)
     if stars is None:
         raise LeftOut("the reply is not rated")
     origin = origin_of(task, annotation, "rating")
@@ -95,7 +101,7 @@ def rating(replies: Replies, form: Form, task: Task, annotation: Annotation) -> 
             continue
         again = replies.asked(task, other, form, plain=True)
         if again.messages == asked.messages:
-            yield Pair(asked.messages, reply, again.text(other.result, form.texts[0]), origin)
+            yield Pair(asked.messages, reply, text_in(other.result, form.texts[0]), origin)
 
 
 def _stars(control: ControlTag, regions: tuple[Region, ...]) -> float | None:

@@ -106,7 +106,7 @@ def known_replies(rankings: Rankings | None, project: Project) -> dict[str, Rank
     if not known:
         raise SetupError(
             f"The database does not know whose replies project {project.id} shows. It takes the one with which "
-            "`rank create` made the project (DATABASE_URL or MODEL_DIR)."
+            "`rank create` made the project, or that of the backend which filled it (DATABASE_URL or MODEL_DIR)."
         )
     return known
 

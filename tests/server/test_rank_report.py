@@ -105,4 +105,63 @@ def test_a_project_in_which_nobody_ranked_yet_has_nothing_to_compare(studio: Fak
     know(studio)
     said = report()
     assert said.exit_code == 1
-    assert "Nobody has ranked replies of two models in project 1 yet." in said.stderr
+    assert "Nobody has said yet which reply of two models is better in project 1." in said.stderr
+
+
+def preferring(choice: str) -> list[dict[str, Any]]:
+    """The regions of two responses and of what is chosen."""
+    texts = [
+        {"from_name": name, "to_name": "question", "type": "textarea", "value": {"text": [f"Reply {name}"]}}
+        for name in ("response-a", "response-b")
+    ]
+    chosen = {"from_name": "preference", "to_name": "question", "type": "choices", "value": {"choices": [choice]}}
+    return [*texts, chosen]
+
+
+@pytest.fixture
+def two_replies(studio: FakeLabelStudio) -> FakeLabelStudio:
+    """Twelve tasks with two responses each; of all but the last two one is better, which is called one."""
+    config = Path(__file__).parents[2] / "examples" / "two-replies.xml"
+    studio.project["label_config"] = config.read_text()
+    studio.tasks = [{"id": number, "data": {"question": f"Question {number}?"}} for number in range(1, 13)]
+    for number in range(1, 11):
+        studio.annotate(number, preferring("AB"[number % 2]))
+    studio.annotate(11, preferring("Both bad"))
+    studio.annotate(12, preferring("A"), was_cancelled=True)
+    return studio
+
+
+def know_sides(*models: str) -> None:
+    """Keep whose the responses are, each task by another prompt and so of another version."""
+    ranked = [
+        Ranked(
+            str(task), PROJECT, {f"response-{'ab'[(task + side) % 2]}": [f"{models[side]}/{task}"] for side in (0, 1)}
+        )
+        for task in range(1, 13)
+    ]
+    settings = Settings.from_environment()
+    with closing(Store(settings.sqlalchemy_url, settings.reply_ttl)) as store:
+        assert store.rankings.save(PROJECT, ranked)
+        store.usage.keep([Call(PROJECT, "maker/one/1", "1", "maker/one", "ok", 1.5)])
+
+
+def test_of_two_responses_in_one_form_the_model_that_people_prefer_is_named(
+    two_replies: FakeLabelStudio, tmp_path: Path
+) -> None:
+    know_sides("maker/one", "two")
+    said = report("--html", str(tmp_path / "report.html"), "--json", str(tmp_path / "report.json"))
+    assert said.exit_code == 0, said.stderr
+    sentence, *more = said.stdout.splitlines()
+    assert sentence.startswith("maker/one is better: it wins 95.5 % [")
+    assert more == ["  maker/one against two: 10 won, 1 tied, 0 lost"]
+    assert "The left one" in (tmp_path / "report.html").read_text()
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert (found["silent"], found["unknown"]) == (1, 0)
+    assert [one["spent"]["p50"] for one in found["contestants"]] == [1.5, None]
+
+
+def test_where_one_model_gave_both_responses_there_is_nothing_to_compare(two_replies: FakeLabelStudio) -> None:
+    know_sides("one", "one")
+    said = report()
+    assert said.exit_code == 1
+    assert "All replies in project 1 are by one, so there is nothing to compare." in said.stderr
