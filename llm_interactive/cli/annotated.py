@@ -31,7 +31,8 @@ WRONG = 2
 """Exit code: the arguments, the settings or Label Studio do not allow it."""
 
 _EXTRA = ("sklearn", "scipy", "nervaluate", "nltk", "evalica")
-_INSTALL = "Evaluation needs more packages: pip install 'llm-interactive[evaluation]'"
+INSTALL = "Evaluation needs more packages: pip install 'llm-interactive[evaluation]'"
+"""How to get what `is_installed` looks for."""
 
 
 def in_a_folder(path: Path | None) -> Path | None:
@@ -99,11 +100,16 @@ class Opened:
         return self.studio.link(project, task) if task is not None else f"{self.studio.url}/projects/{project}/data"
 
 
+def is_installed() -> bool:
+    """Whether the packages are there that reports take."""
+    return all(map(importlib.util.find_spec, _EXTRA))
+
+
 @contextmanager
 def opened() -> Iterator[Opened]:
     """Label Studio and the database; every error within is one line and an exit code."""
-    if not all(map(importlib.util.find_spec, _EXTRA)):
-        raise stopped(_INSTALL, WRONG)
+    if not is_installed():
+        raise stopped(INSTALL, WRONG)
     from llm_interactive.label_studio.client import LabelStudio
 
     try:

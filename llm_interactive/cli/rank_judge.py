@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from llm_interactive.cli.annotated import INSTALL, is_installed
 from llm_interactive.cli.label import paid_run, plan_text, prompt_in_file, with_progress
+from llm_interactive.cli.rank_report import agreement_text
 from llm_interactive.errors import LLMError
 from llm_interactive.export.comparisons import SOURCE
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.label_studio.records import Project
 from llm_interactive.predict.plan import plan
-from llm_interactive.ranking.ballots import known_replies
+from llm_interactive.ranking.ballots import Ballots, ballots_in, known_replies
+from llm_interactive.ranking.form import comparison_of
 from llm_interactive.ranking.judge import PROMPT, Judge, relatives
 from llm_interactive.services import Services
 from llm_interactive.store.rankings import Ranked
 from llm_interactive.store.usage import Origin
+
+if TYPE_CHECKING:
+    from llm_interactive.evaluation.agreement import Agreement
 
 _PLANNED_FROM = 50
 _console = Console(stderr=True)
@@ -36,7 +42,8 @@ def judge(
     """Let an LLM rank the replies that people rank, and give people first what it cannot decide.
 
     It is asked twice, in both orders: where the answers contradict each other, the replies are as good as each other.
-    People do not see what it says, unless --prefill. `rank report` tells how far it agrees with them.
+    People do not see what it says, unless --prefill. How far it agrees with what they ranked already is told at once,
+    and later by `rank report`.
 
     \b
     Example:
@@ -60,7 +67,8 @@ def judge(
             causes = [cause for cause, _ in judging.failed.most_common(1)]
             raise LLMError(" ".join(["No task is judged.", *causes]))
         _keep(services, studio, found, judging, shown=prefill)
-    _say(judging, len(tasks), as_json=as_json)
+        ballots = ballots_in(tasks, comparison_of(found.labeling_config), known)
+    _say(judging, len(tasks), _agreement(judging, ballots), as_json=as_json)
 
 
 def _warn_of_relatives(judge: str, known: Iterable[Ranked]) -> None:
@@ -71,8 +79,7 @@ def _warn_of_relatives(judge: str, known: Iterable[Ranked]) -> None:
 
 def _keep(services: Services, studio: LabelStudio, ranking: Project, judging: Judge, *, shown: bool) -> None:
     """Keep the verdicts for the report, and let Label Studio ask by them."""
-    version = judging.project.version
-    orders = {verdict.task.id: verdict.order for verdict in judging.verdicts}
+    version, orders = judging.project.version, judging.orders
     services.store.rankings.save_verdicts(ranking.key, version, orders)
     for _ in studio.push(ranking.id, judging.predictions()):
         pass
@@ -80,13 +87,29 @@ def _keep(services: Services, studio: LabelStudio, ranking: Project, judging: Ju
     studio.ask_uncertain_first(ranking.id, version, shown=shown)
 
 
-def _say(judging: Judge, tasks: int, *, as_json: bool) -> None:
+def _agreement(judging: Judge, ballots: Ballots) -> Agreement | None:
+    """How far the judge agrees with people; None where they have not ranked yet, or it cannot be measured."""
+    if not ballots.cast:
+        return None
+    if not is_installed():
+        typer.echo(f"People have ranked here already. {INSTALL}", err=True)
+        return None
+    from llm_interactive.ranking.report import agreement
+
+    judged = ballots.judged({judging.project.version: judging.orders})
+    counted = (ballot for ballot in ballots.cast if not ballot.is_untouched)
+    return next((row for row in agreement(counted, judged) if row.version), None)
+
+
+def _say(judging: Judge, tasks: int, agreement: Agreement | None, *, as_json: bool) -> None:
     version, judged = judging.project.version, len(judging.verdicts)
     undecided = sum(verdict.decided < 1 for verdict in judging.verdicts)
     if as_json:
-        summary = {"model_version": version, "judged": judged, "undecided": undecided}
-        typer.echo(json.dumps({**summary, "failed": dict(judging.failed)}))
+        summary = {"model_version": version, "judged": judged, "undecided": undecided, "failed": dict(judging.failed)}
+        typer.echo(json.dumps({**summary, "agreement": vars(agreement) if agreement else None}))
         return
     typer.echo(f"{judged} of {tasks} tasks judged by {version}; {undecided} undecided, which come first now")
+    if agreement:
+        typer.echo(f"  {agreement_text(agreement)}")
     for cause, count in judging.failed.most_common():
         typer.echo(f"  {count} answers failed: {cause}")

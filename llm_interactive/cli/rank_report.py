@@ -10,6 +10,7 @@ import typer
 from llm_interactive.cli.annotated import NOTHING, HtmlFile, JsonFile, Opened, ProjectId, opened, stopped, write_whole
 
 if TYPE_CHECKING:
+    from llm_interactive.evaluation.agreement import Agreement
     from llm_interactive.label_studio.records import Project
     from llm_interactive.ranking.report import RankingReport
 
@@ -67,15 +68,20 @@ def _report(found: Opened, project: Project) -> tuple[RankingReport, bool]:
 
 
 def _print(made: RankingReport, *, to_stderr: bool) -> None:
-    from llm_interactive.evaluation.documents import number, percent
-
     say = partial(typer.echo, err=to_stderr)
     say(made.sentence)
     for duel in made.duels:
         counts = (len(duel.rate.won), len(duel.rate.tied), len(duel.rate.lost))
         say(f"  {duel.first} against {duel.second}: {counts[0]:,} won, {counts[1]:,} tied, {counts[2]:,} lost")
     for row in made.agreement:
-        who = f"{row.version} agrees with people" if row.version else "people agree with each other"
-        say(f"  {who} on {percent(row.likeness)} of {row.pairs:,} pairs, kappa {number(row.kappa)}")
+        say(f"  {agreement_text(row)}")
     for caution in made.cautions:
         say(f"  {caution}")
+
+
+def agreement_text(row: Agreement) -> str:
+    """How far people agree with each other, or a judge with them."""
+    from llm_interactive.evaluation.documents import number, percent
+
+    who = f"{row.version} agrees with people" if row.version else "people agree with each other"
+    return f"{who} on {percent(row.likeness)} of {row.pairs:,} pairs, kappa {number(row.kappa)}"

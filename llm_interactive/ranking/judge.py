@@ -94,6 +94,11 @@ class Judge:
             if len(orders[task.id]) == 2
         ]
 
+    @property
+    def orders(self) -> dict[int, Order]:
+        """How it ranks the replies, by the task's id."""
+        return {verdict.task.id: verdict.order for verdict in self.verdicts}
+
     def predictions(self) -> Iterator[NewPrediction]:
         """The verdicts as predictions of the ranking; the score is the share of pairs that are decided."""
         for verdict in self.verdicts:

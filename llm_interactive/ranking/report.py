@@ -131,7 +131,7 @@ def ranking_report(
         [Duel(*pair, duels[pair]) for pair in combinations(ranked, 2) if pair in duels],
         lean_to_first(ballot for ballot in ballots.cast if not ballot.prefilled),
         lean_to_longer(counted),
-        _agreement((ballot for ballot in counted if not ballot.prefilled), judges or {}),
+        agreement(counted, judges or {}),
         len({ballot.task for ballot in counted}),
         len({ballot.voter for ballot in counted}),
         len(counted),
@@ -159,8 +159,11 @@ def _lengths(ballots: Iterable[Ballot]) -> dict[str, float]:
     return {version: fmean(lengths) for version, lengths in found.items()}
 
 
-def _agreement(ballots: Iterable[Ballot], judges: Mapping[str, Sequence[Ballot]]) -> list[Agreement]:
-    """Agreement on which of two replies is better, each two of a task by itself."""
+def agreement(ballots: Iterable[Ballot], judges: Mapping[str, Sequence[Ballot]]) -> list[Agreement]:
+    """Agreement on which of two replies is better, each two of a task by itself, in ballots that count.
+
+    Those that began with a judge's order are left out.
+    """
     places: dict[tuple[int, tuple[str, str]], int] = {}
 
     def verdicts(ballot: Ballot) -> Iterator[tuple[int, Value]]:
@@ -169,7 +172,8 @@ def _agreement(ballots: Iterable[Ballot], judges: Mapping[str, Sequence[Ballot]]
 
     people: defaultdict[int, dict[int, Value]] = defaultdict(dict)
     for ballot in ballots:
-        people[ballot.voter].update(verdicts(ballot))
+        if not ballot.prefilled:
+            people[ballot.voter].update(verdicts(ballot))
     versions = {
         judge: {place: Given(value) for ballot in cast for place, value in verdicts(ballot)}
         for judge, cast in judges.items()

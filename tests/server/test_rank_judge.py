@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from llm_interactive.cli import rank_judge
 from llm_interactive.cli.app import app
 from llm_interactive.ranking.form import labeling_config, verdict_region
 from llm_interactive.settings import Settings
@@ -128,6 +129,32 @@ def test_a_list_is_ordered_by_the_mean_of_both_orders(judge: Run, store: Store, 
         [prediction] = studio.predictions_of(1)
         assert prediction["result"][0]["value"] == {"ranker": {"order": ["r2", "r1", "r3"]}}
         assert prediction["score"] == pytest.approx(2 / 3)
+
+
+def vote(studio: FakeLabelStudio) -> None:
+    """Somebody agrees with the judge on the first two tasks, and not on the last one."""
+    for task, label in enumerate(("Left", "Right", "Left"), 1):
+        studio.annotate(task, [dict(verdict_region(label))])
+
+
+def test_how_far_it_agrees_with_people_is_told_where_they_have_ranked_already(judge: Run, store: Store) -> None:
+    with ranking(REPLIES) as studio:
+        assert summary(judge(studio))["agreement"] is None
+        vote(studio)
+        found = summary(judge(studio))["agreement"]
+        assert (found["pairs"], found["likeness"], found["kappa"]) == (3, pytest.approx(2 / 3), pytest.approx(0.5))
+
+
+def test_without_the_packages_for_it_the_judge_says_how_to_get_them(
+    judge: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rank_judge, "is_installed", lambda: False)
+    with ranking(REPLIES) as studio:
+        assert "more packages" not in judge(studio).stderr
+        vote(studio)
+        done = judge(studio)
+    assert summary(done)["agreement"] is None
+    assert "People have ranked here already. Evaluation needs more packages: pip install" in done.stderr
 
 
 def test_a_task_that_somebody_added_is_left_alone(judge: Run, store: Store) -> None:
