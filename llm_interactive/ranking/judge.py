@@ -136,5 +136,5 @@ def relatives(judge: str, models: Iterable[str]) -> list[str]:
 
 
 def _family(model: str) -> str:
-    name = model.rpartition("/")[2].lower()
+    name = model.rpartition("/")[2].lower().removeprefix("ft:")  # as OpenAI names what is tuned
     return name[: len(name) - len(name.lstrip(ascii_lowercase))]

@@ -18,6 +18,7 @@ from llm_interactive.settings import Settings
 from llm_interactive.store.store import Store
 from testing.label_studio import FakeLabelStudio
 from testing.llm import Call, FakeLLM, Reply
+from tests.server.bodies import texts_region
 
 CONFIG = (Path(__file__).parents[2] / "examples" / "text-classification.xml").read_text()
 COUNT = 12
@@ -142,26 +143,29 @@ def test_of_several_prompts_none_is_shown(create: Rank, studio: FakeLabelStudio,
     assert made["tasks"][0]["messages"] == [{"role": "user", "content": "Nothing but this."}]
 
 
-def exported(made: dict[str, Any], file: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[set[str], set[str]]:
-    """The prompts to train with, and those held out, after somebody ranked all tasks of a project that was made."""
-    with FakeLabelStudio(made["label_config"], made["tasks"]) as ranking, monkeypatch.context() as patch:
-        for number in range(1, len(made["tasks"]) + 1):
-            better = {"from_name": "better", "to_name": "r1", "type": "pairwise", "value": {"selected": "left"}}
-            ranking.annotate(number, [better])
-        patch.setenv("LABEL_STUDIO_URL", ranking.url)
-        options = ["--project", "1", "--format", "dpo-trl", "-o", str(file), "--holdout", "0.3"]
+def rank_all(ranking: FakeLabelStudio) -> None:
+    """Somebody finds the left reply better in all tasks."""
+    for task in ranking.tasks:
+        better = {"from_name": "better", "to_name": "r1", "type": "pairwise", "value": {"selected": "left"}}
+        ranking.annotate(task["id"], [better])
+
+
+def exported(studio: FakeLabelStudio, folder: Path, monkeypatch: pytest.MonkeyPatch, format: str) -> list[set[str]]:
+    """The texts to train with, and those held out."""
+    with monkeypatch.context() as patch:
+        patch.setenv("LABEL_STUDIO_URL", studio.url)
+        options = ["--project", "1", "--format", format, "-o", str(folder / "file.jsonl"), "--holdout", "0.3"]
         done = CliRunner().invoke(app, ["rank", "export", *options])
-        assert done.exit_code == 0, done.output
-    files = (file, file.with_name("pairs.holdout.jsonl"))
-    train, held_out = (
-        {text_in(json.loads(line)["prompt"]) for line in path.read_text().splitlines()} for path in files
-    )
-    return train, held_out
+    assert done.exit_code == 0, done.output
+    files = [(folder / name).read_text().splitlines() for name in ("file.jsonl", "file.holdout.jsonl")]
+    found = [{text_in(next(iter(json.loads(line).values()))) for line in lines} for lines in files]
+    assert min(map(len, found)) > 1
+    return found
 
 
 def text_in(messages: list[dict[str, str]]) -> str:
     """The task's own text in a prompt about it."""
-    return str(re.findall(r"Text \d+:", messages[-1]["content"])[-1])
+    return str(re.findall(r"Text \d+:", json.dumps(messages))[0])
 
 
 @pytest.mark.parametrize(("models", "prompts"), [("maker/one,maker/two", []), ("maker/one", ["other"])])
@@ -175,12 +179,26 @@ def test_the_new_model_is_compared_on_just_the_prompts_that_were_held_out_of_tra
 ) -> None:
     (tmp_path / "other").write_text("How does it sound?")
     summary(create(models, *(f"--prompt-file={tmp_path / name}" for name in prompts)))
-    train, held_out = exported(studio.made[0], tmp_path / "pairs.jsonl", monkeypatch)
-    assert min(len(train), len(held_out)) > 1
+    with FakeLabelStudio(studio.made[0]["label_config"], studio.made[0]["tasks"]) as ranking:
+        rank_all(ranking)
+        train, held_out = exported(ranking, tmp_path, monkeypatch, "dpo-trl")
     done = create("maker/two,maker/three", "--held-out", "0.3")
     summary(done)
     assert f"{len(held_out)} of {COUNT} tasks are held out." in done.stderr
     compared = {text_in(data["messages"]) for data in studio.made[1]["tasks"]}
+    assert compared == held_out
+    assert not compared & train
+
+
+def test_what_people_submitted_in_the_project_itself_is_held_out_alike(
+    create: Rank, studio: FakeLabelStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for task in studio.tasks:
+        texts = {"prompt": "In other words?", "response": "It rains."}.items()
+        studio.annotate(task["id"], [texts_region(name, text) for name, text in texts])
+    train, held_out = exported(studio, tmp_path, monkeypatch, "chat")
+    summary(create("maker/two,maker/three", "--held-out", "0.3"))
+    compared = {text_in(data["messages"]) for data in studio.made[0]["tasks"]}
     assert compared == held_out
     assert not compared & train
 
