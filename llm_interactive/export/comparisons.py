@@ -108,13 +108,23 @@ class Comparison:
         There is one list at most where nothing is better than anything else.
         """
         if self.control.tag == "Pairwise":
-            # What is clicked goes before a choice, which a judge may have filled in.
-            side = Pairwise(self.control).value_of(annotation.result) or _ticked(annotation).lower()
+            side = self._side(annotation)
             names = [[tag.name] for tag in self.control.objects[:2]]
-            return {LEFT.lower(): names, RIGHT.lower(): names[::-1]}.get(side, [])
+            return [] if side is None else names if side == "left" else names[::-1]
         ranked = Ranker(self.control).value_of(annotation.result)
         groups = list(ranked.values()) if isinstance(ranked, dict) else [[id] for id in ranked]
         return [list(map(str, group)) for group in groups if group]
+
+    def _side(self, annotation: Annotation | Prediction) -> str | None:
+        """The better side; None where a click and a choice contradict each other, unless a judge made the choice."""
+        clicked: str | None = Pairwise(self.control).value_of(annotation.result)
+        chosen = {LEFT: "left", RIGHT: "right"}.get(chosen_in(annotation))
+        filled_in = any(
+            one.get("origin") == "prediction" for one in annotation.result if one.get("from_name") == VERDICT
+        )
+        if clicked and chosen and not filled_in:
+            return clicked if clicked == chosen else None
+        return clicked or chosen
 
 
 def shown(objects: Sequence[ObjectTag], data: Mapping[str, Any]) -> Messages:
@@ -145,7 +155,7 @@ def compared(comparison: Comparison, rankings: Rankings, task: Task, annotation:
     def by(id: str) -> str:
         return ", ".join(known.versions.get(id, ())) if known else ""
 
-    if not order and _ticked(annotation) == BAD:
+    if not order and chosen_in(annotation) == BAD:
         for id, text in texts.items():
             bad = replace(origin, model_version=by(id))
             yield Completion(comparison.messages(task.data), text, bad, good=False, reason="both replies are bad")
@@ -166,7 +176,7 @@ def _pairs(order: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
         yield from product(better, worse)
 
 
-def _ticked(annotation: Annotation | Prediction) -> str:
+def chosen_in(annotation: Annotation | Prediction) -> str:
     """What is chosen beside a Pairwise; empty if nothing is."""
     regions = (region for region in annotation.result if region.get("from_name") == VERDICT)
     return next((str(label) for region in regions for label in region["value"].get("choices") or ()), "")

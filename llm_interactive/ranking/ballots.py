@@ -8,7 +8,7 @@ from itertools import combinations
 from math import factorial
 
 from llm_interactive.errors import SetupError
-from llm_interactive.export.comparisons import SOURCE, VERDICT, Comparison
+from llm_interactive.export.comparisons import BAD, SAME, SOURCE, Comparison, chosen_in
 from llm_interactive.label_studio.records import Annotation, Project, Task
 from llm_interactive.outputs.annotated import LeftOut
 from llm_interactive.store.rankings import Order, Ranked, Rankings
@@ -140,6 +140,6 @@ def _replies(task: Task, comparison: Comparison, known: Ranked | None) -> dict[s
 
 def _order(comparison: Comparison, annotation: Annotation, replies: Mapping[str, Reply]) -> list[list[str]]:
     order = comparison.order(annotation)
-    if not order and any(region.get("from_name") == VERDICT for region in annotation.result):
+    if not order and chosen_in(annotation) in (SAME, BAD):
         return [list(replies)]
     return order

@@ -59,7 +59,8 @@ def scores(ballots: Ballots) -> list[tuple[tuple[str, str], float]]:
         ([verdict_region("About the same")], 0.5),
         ([verdict_region("Both bad")], 0.5),
         ([better("right"), verdict_region("Both bad")], 0),
-        ([better("right"), verdict_region("Left")], 0),
+        ([better("right"), verdict_region("Right")], 0),
+        ([better("right"), {**verdict_region("Left"), "origin": "prediction"}], 0),
     ],
 )
 def test_a_side_is_better_or_none_is(regions: Sequence[Region], score: float) -> None:
@@ -77,6 +78,11 @@ def test_a_ranking_is_a_vote_on_each_two_replies_in_the_order_shown() -> None:
 
 def test_replies_that_a_ranking_leaves_out_have_no_votes() -> None:
     assert scores(read(LIST, annotation(ranked("r3", "gone", "r1")))) == [(("r1", "r3"), 0)]
+
+
+def test_a_click_and_a_key_that_contradict_each_other_say_nothing() -> None:
+    found = read(PAIR, annotation(better("right"), verdict_region("Left")))
+    assert (found.cast, found.silent) == ([], 1)
 
 
 def test_skipped_tasks_and_empty_annotations_say_nothing() -> None:
