@@ -81,7 +81,7 @@ def _keep(services: Services, studio: LabelStudio, ranking: Project, judging: Ju
     """Keep the verdicts for the report, and let Label Studio ask by them."""
     version, orders = judging.project.version, judging.orders
     services.store.rankings.save_verdicts(ranking.key, version, orders)
-    for _ in studio.push(ranking.id, judging.predictions()):
+    for _ in studio.push(ranking.id, judging.predictions(shown=shown)):
         pass
     studio.delete_older(ranking.id, orders, [version])
     studio.ask_uncertain_first(ranking.id, version, shown=shown)

@@ -98,7 +98,7 @@ class Comparison:
         That is the prediction which it was made from, or the order of a list of more than two.
         """
         order = self.order(annotation)
-        if annotation.parent_prediction is not None:
+        if is_filled_in(annotation):
             return any(one.id == annotation.parent_prediction and self.order(one) == order for one in task.predictions)
         return len(order) > 2 and order == [[id] for id in self.replies(task.data)]
 
@@ -119,11 +119,8 @@ class Comparison:
         """The better side; None where a click and a choice contradict each other, unless a judge made the choice."""
         clicked: str | None = Pairwise(self.control).value_of(annotation.result)
         chosen = {LEFT: "left", RIGHT: "right"}.get(chosen_in(annotation))
-        filled_in = any(
-            one.get("origin") == "prediction" for one in annotation.result if one.get("from_name") == VERDICT
-        )
-        if clicked and chosen and not filled_in:
-            return clicked if clicked == chosen else None
+        if clicked and chosen and clicked != chosen and not is_filled_in(annotation):
+            return None
         return clicked or chosen
 
 
@@ -174,6 +171,11 @@ def compared(comparison: Comparison, rankings: Rankings, task: Task, annotation:
 def _pairs(order: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
     for better, worse in combinations(order, 2):
         yield from product(better, worse)
+
+
+def is_filled_in(annotation: Annotation | Prediction) -> bool:
+    """Whether an annotation began with what a judge had filled in, by what Label Studio notes of its regions."""
+    return any(str(region.get("origin")).startswith("prediction") for region in annotation.result)
 
 
 def chosen_in(annotation: Annotation | Prediction) -> str:

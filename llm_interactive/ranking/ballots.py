@@ -8,7 +8,7 @@ from itertools import combinations
 from math import factorial
 
 from llm_interactive.errors import SetupError
-from llm_interactive.export.comparisons import BAD, SAME, SOURCE, Comparison, chosen_in
+from llm_interactive.export.comparisons import BAD, SAME, SOURCE, Comparison, chosen_in, is_filled_in
 from llm_interactive.label_studio.records import Annotation, Project, Task
 from llm_interactive.outputs.annotated import LeftOut
 from llm_interactive.store.rankings import Order, Ranked, Rankings
@@ -125,7 +125,7 @@ def ballots_in(tasks: Iterable[Task], comparison: Comparison, known: Mapping[str
             silent += not order
             if order:
                 voter = annotation.user or 0
-                cast[task.id, voter] = Ballot(task.id, voter, replies, order, annotation.parent_prediction is not None)
+                cast[task.id, voter] = Ballot(task.id, voter, replies, order, is_filled_in(annotation))
     return Ballots(list(cast.values()), silent, unknown)
 
 

@@ -99,10 +99,15 @@ class Judge:
         """How it ranks the replies, by the task's id."""
         return {verdict.task.id: verdict.order for verdict in self.verdicts}
 
-    def predictions(self) -> Iterator[NewPrediction]:
-        """The verdicts as predictions of the ranking; the score is the share of pairs that are decided."""
+    def predictions(self, *, shown: bool) -> Iterator[NewPrediction]:
+        """The verdicts as predictions of the ranking; the score is the share of pairs that are decided.
+
+        Label Studio fills a task that is opened from the list with its prediction, whatever the project's settings say:
+        where the verdict is not to be `shown`, the prediction has a score and nothing else.
+        """
         for verdict in self.verdicts:
-            yield NewPrediction(verdict.task.id, self._regions(verdict), self.project.version, verdict.decided)
+            regions = self._regions(verdict) if shown else []
+            yield NewPrediction(verdict.task.id, regions, self.project.version, verdict.decided)
 
     def _regions(self, verdict: Verdict) -> list[Region]:
         control = self._comparison.control

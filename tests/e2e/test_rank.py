@@ -145,11 +145,18 @@ def test_the_reply_that_is_dragged_to_the_top_is_the_best(
     assert pair["chosen"][0]["content"] == best
 
 
-def test_what_a_judge_cannot_decide_comes_first(run: Run, ranking: Any, stack: Stack) -> None:
+def test_what_a_judge_cannot_decide_comes_first_and_what_it_says_is_seen_only_if_wanted(
+    run: Run, ranking: Any, stack: Stack, page: LabelingPage
+) -> None:
     project, tasks = ranking("one,two")
     found = run("rank", "judge", "--project", str(project), "--model", "judge", "--yes")
     assert (found["judged"], found["undecided"]) == (COUNT, 1)
     predictions = {one["task"]: one for one in stack.studio.predictions(project)}
     assert {task["id"] for task in tasks} == set(predictions)
-    assert [region["from_name"] for region in predictions[tasks[-1]["id"]]["result"]] == ["verdict"]
     assert stack.studio.call("GET", f"/api/projects/{project}/next")["id"] == tasks[-1]["id"]
+    open_task(page, project, tasks[-1])
+    same = page.page.locator("input[type=radio][name='About the same']")
+    expect(same).not_to_be_checked()
+    run("rank", "judge", "--project", str(project), "--model", "judge", "--yes", "--prefill")
+    open_task(page, project, tasks[-1])
+    expect(same).to_be_checked()

@@ -105,15 +105,21 @@ def test_what_it_cannot_decide_comes_first_and_nobody_sees_what_it_says(judge: R
         version = summary(judge(studio))["model_version"]
         first, second, third = ([*studio.predictions_of(task)] for task in (1, 2, 3))
         assert [one["score"] for [one] in (first, second, third)] == [1.0, 1.0, 0.0]
-        assert [one["result"] for [one] in (first, second, third)] == [
-            [verdict_region("Left")],
-            [verdict_region("Right")],
-            [verdict_region("About the same")],
-        ]
+        assert [one["result"] for [one] in (first, second, third)] == [[], [], []]
         assert studio.project["sampling"] == "Uncertainty sampling"
         assert (studio.project["model_version"], studio.project["show_collab_predictions"]) == (version, False)
+
+
+def test_prefilled_tasks_show_what_it_says(judge: Run, store: Store) -> None:
+    with ranking(REPLIES) as studio:
+        summary(judge(studio))
         summary(judge(studio, "--prefill"))
         assert studio.project["show_collab_predictions"] is True
+        assert [[one["result"] for one in studio.predictions_of(task)] for task in (1, 2, 3)] == [
+            [[verdict_region("Left")]],
+            [[verdict_region("Right")]],
+            [[verdict_region("About the same")]],
+        ]
 
 
 def test_a_list_is_ordered_by_the_mean_of_both_orders(judge: Run, store: Store, llm: FakeLLM) -> None:
@@ -124,7 +130,7 @@ def test_a_list_is_ordered_by_the_mean_of_both_orders(judge: Run, store: Store, 
 
     llm.answer = by_goodness
     with ranking([("fair", "great", "poor")]) as studio:
-        version = summary(judge(studio))["model_version"]
+        version = summary(judge(studio, "--prefill"))["model_version"]
         assert store.rankings.verdicts(PROJECT)[version] == {1: [["r2"], ["r1", "r3"]]}
         [prediction] = studio.predictions_of(1)
         assert prediction["result"][0]["value"] == {"ranker": {"order": ["r2", "r1", "r3"]}}

@@ -195,8 +195,12 @@ def listed(number: int, *order: str, count: int = 3, **given: Any) -> Task:
     data = {"messages": [{"role": "user", "content": f"Why {number}?"}], "replies": items, "source": 40 + number}
     value = {"ranker": {"order": list(order)}}
     region = {"from_name": "order", "to_name": "replies", "type": "ranker", "value": value}
+    origin = {"origin": "prediction" if given else "manual"}
     return Task(
-        number, data, (annotation(number, (region,), **given),), (Prediction(9, number, (region,), "j", 1, ""),)
+        number,
+        data,
+        (annotation(number, ({**region, **origin},), **given),),
+        (Prediction(9, number, (region,), "j", 1, ""),),
     )
 
 

@@ -95,7 +95,7 @@ def test_of_two_annotations_by_one_person_the_newest_counts() -> None:
 
 
 def test_what_began_with_a_prediction_is_a_judges_first() -> None:
-    found = read(PAIR, annotation(better("left")), annotation(better("left"), id=2, user=6, parent_prediction=9))
+    found = read(PAIR, annotation(better("left")), annotation({**better("left"), "origin": "prediction"}, id=2, user=6))
     assert [ballot.prefilled for ballot in found.cast] == [False, True]
 
 
