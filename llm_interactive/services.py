@@ -29,7 +29,7 @@ class Services:
 
     settings: Settings
     store: Store
-    leases: Leases | None
+    leases: Leases
     client: ChatClient
     dispatcher: Dispatcher
     usage: Usage
@@ -49,7 +49,7 @@ class Services:
         store = Store(settings.sqlalchemy_url, settings.reply_ttl)
         dispatcher = Dispatcher(settings.max_concurrency)
         running = RunningBatches(store.runs)
-        leases = Leases(store.database) if settings.reply_ttl else None
+        leases = Leases(store.database)
         client = ChatClient(settings)
         replies = Replies(client, store, leases, dispatcher, settings.llm_timeout)
         images = ImageInput(settings)
@@ -86,8 +86,7 @@ class Services:
         """Drop waiting calls, commit what is paid for, let go of connections."""
         self.stop()
         self.client.close()
-        if self.leases:
-            self.leases.close()
+        self.leases.close()
         self.running.close()
         self.store.close()
 

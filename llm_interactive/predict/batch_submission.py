@@ -262,17 +262,16 @@ def alone(services: Services, project: Project) -> Iterator[None]:
         SetupError: replies are not kept.
         LeasedError: another process does.
     """
-    leases = services.leases
-    if leases is None:
+    if not services.settings.reply_ttl:
         raise SetupError("REPLY_TTL is 0, so the replies of a batch could not be kept. Set it to some days.")
     name = f"batches of {project.id}"
     # That of a process that was killed lapses by then.
     patience = Deadline.after(1.5 * LEASE_SECONDS)
-    while not leases.take(name):
+    while not services.leases.take([name])[name].is_mine:
         if patience.left <= 0:
             raise LeasedError("Another process sends or reads the project's batches. Try again in a moment.")
         time.sleep(_PAUSE)
     try:
         yield
     finally:
-        leases.free(name)
+        services.leases.free(name)

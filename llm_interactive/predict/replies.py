@@ -19,13 +19,14 @@ from llm_interactive.llm.dispatcher import Dispatcher
 from llm_interactive.llm.turns import Queue
 from llm_interactive.predict.budget import Budget
 from llm_interactive.predict.prepare import PreparedTask
-from llm_interactive.store.leases import Leases
+from llm_interactive.store.leases import Leases, LeasesAhead
 from llm_interactive.store.store import Store
 from llm_interactive.store.usage import Call, Origin
 
 log = logging.getLogger(__name__)
 
 _GRACE = 1.0
+_LEASED_AT_ONCE = 16
 _BATCHED = (
     "It is in a batch at half the price already: `llm-interactive label --project N --resume` brings the reply, and "
     "`--cancel` takes it back."
@@ -43,14 +44,14 @@ class Asked:
 class Replies:
     """Replies to prepared tasks: nothing paid twice, nothing paid for lost.
 
-    `leases` keep other processes over the same database from buying the same reply; None if there are none.
+    `leases` keep other processes over the same database from buying the same reply.
     """
 
     def __init__(
         self,
         client: ChatClient,
         store: Store,
-        leases: Leases | None,
+        leases: Leases,
         dispatcher: Dispatcher,
         call_timeout: float,
     ) -> None:
@@ -98,10 +99,15 @@ class Replies:
         asked = {key: Asked(settled(reply), paid=True) for key, reply in self._store.replies(prepared).items()}
         waiting = self._store.batches.waiting([key for key in prepared if key not in asked])
         asked |= {key: Asked(failed(DeadlineError(_BATCHED)), paid=False) for key in waiting}
-        buy = partial(self._buy_once, origin, budget)
-        calls = {key: partial(buy, key, one) for key, one in prepared.items() if key not in asked}
-        futures = self._dispatcher.submit(calls.items(), queue, deadline=deadline)
-        asked |= {key: Asked(future, paid=False) for key, future in zip(calls, futures, strict=True)}
+        missing = [key for key in prepared if key not in asked]
+        for start in range(0, len(missing), _LEASED_AT_ONCE):
+            some = {key: prepared[key] for key in missing[start : start + _LEASED_AT_ONCE]}
+            leases = LeasesAhead(self._leases, some)
+            buy = partial(self._buy_once, leases, origin, budget)
+            calls = [(key, partial(buy, key, one)) for key, one in some.items()]
+            for key, future in zip(some, self._dispatcher.submit(calls, queue, deadline=deadline), strict=True):
+                future.add_done_callback(partial(leases.over, key))
+                asked[key] = Asked(future, paid=False)
         return {key: asked[key] for key in prepared}
 
     def key(self, prepared: PreparedTask) -> str:
@@ -109,23 +115,25 @@ class Replies:
         return prepared.request.key(self._client.endpoint)
 
     def _buy_once(
-        self, origin: Origin, budget: Budget | None, key: str, prepared: PreparedTask, deadline: Deadline
+        self,
+        leases: LeasesAhead,
+        origin: Origin,
+        budget: Budget | None,
+        key: str,
+        prepared: PreparedTask,
+        deadline: Deadline,
     ) -> Reply:
         """The reply under `key`, from the store if it has been bought since the batch looked.
 
         Raises:
             LeasedError: another process is buying it.
         """
-        if self._leases is None:
-            return self._bought(key, origin) or self._buy(prepared, origin, key, deadline, budget=budget)
-        if not self._leases.take(key):
-            if paid := self._bought(key, origin):
-                return paid
+        lease = leases.take(key)
+        if lease.is_bought and (paid := self._bought(key, origin)):
+            return paid
+        if not lease.is_mine:
             raise LeasedError("Another process of the ML backend is asking for this reply. Try again in a moment.")
-        try:
-            return self._bought(key, origin) or self._buy(prepared, origin, key, deadline, budget=budget)
-        finally:
-            self._leases.free(key)
+        return self._buy(prepared, origin, key, deadline, budget=budget)
 
     def _bought(self, key: str, origin: Origin) -> Reply | None:
         reply = self._store.replies([key]).get(key)

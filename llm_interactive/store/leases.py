@@ -5,13 +5,28 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from llm_interactive.store.database import Database
-from llm_interactive.store.tables import LEASE_SECONDS, leases
+from llm_interactive.store.tables import LEASE_SECONDS, leases, replies
 
-_owner = sa.select(leases.c.owner).where(leases.c.key == sa.bindparam("key"))
+_FRESH_SECONDS = 1.0
+
+_found = sa.select(
+    leases.c.key, leases.c.owner, sa.exists().where(replies.c.key == leases.c.key).label("is_bought")
+).where(leases.c.key.in_(sa.bindparam("keys", expanding=True)))
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Whether a reply is this process's to buy; `is_bought`: the store may have it already."""
+
+    is_mine: bool
+    is_bought: bool
 
 
 class Leases:
@@ -29,20 +44,26 @@ class Leases:
         self._renewing = threading.Thread(target=self._renew, name="leases", daemon=True)
         self._renewing.start()
 
-    def take(self, key: str) -> bool:
-        """Whether the reply under `key` is this process's to buy, from now on until it is `free`."""
-        self._held.add(key)
-        self._write(key)
+    def take(self, keys: Iterable[str]) -> dict[str, Lease]:
+        """The leases of the replies under `keys`; those that are this process's are held until they are `free`."""
+        wanted = list(keys)
+        self._held.update(wanted)
+        self._write(wanted)
+        rows = {row.key: row for row in self._database.rows(_found, keys=wanted)}
         # A database that does not answer holds nobody back.
-        mine: bool = self._database.value(_owner, key=key) in (self._me, None)
-        if not mine:
-            self._held.discard(key)
-        return mine
+        taken = {
+            key: Lease(rows[key].owner == self._me, rows[key].is_bought) if key in rows else Lease(True, True)
+            for key in wanted
+        }
+        self._held.difference_update(key for key, lease in taken.items() if not lease.is_mine)
+        return taken
 
     def free(self, key: str) -> None:
-        """Let go of a lease, after the reply is kept or the call has failed."""
-        self._held.discard(key)
-        self._database.write({leases: [self._row(key, 0)]})
+        """Let go of a lease that is held, after the reply is kept or the call has failed."""
+        if key in self._held:
+            self._held.discard(key)
+            # Nobody waits for it: others find the reply, and ask again for one that failed only after a pause.
+            self._database.write({leases: [self._row(key, 0)]}, wait=False)
 
     def close(self) -> None:
         """Renew no more."""
@@ -50,11 +71,47 @@ class Leases:
 
     def _renew(self) -> None:
         while not self._closed.wait(LEASE_SECONDS / 3):
-            self._write(*tuple(self._held))
+            self._write(tuple(self._held))
 
-    def _write(self, *keys: str) -> None:
+    def _write(self, keys: Iterable[str]) -> None:
         until = time.time() + LEASE_SECONDS
         self._database.write({leases: [self._row(key, until) for key in keys]})
 
     def _row(self, key: str, until: float) -> dict[str, object]:
         return {"key": key, "owner": self._me, "until": until}
+
+
+class LeasesAhead:
+    """The leases of calls that are made one soon after the other, taken all at once with the first. Safe for threads."""
+
+    def __init__(self, leases: Leases, keys: Iterable[str]) -> None:
+        self._leases = leases
+        self._lock = threading.Lock()  # guards what follows
+        self._open = set(keys)
+        self._taken: Future[dict[str, Lease]] | None = None
+        self._taken_at = 0.0
+
+    def take(self, key: str) -> Lease:
+        """The lease of the reply under `key`, held until its call is `over`."""
+        with self._lock:
+            is_first = self._taken is None
+            taken = self._taken = self._taken or Future()
+            keys = [*self._open]
+        if is_first:
+            self._taken_at = time.monotonic()
+            taken.set_result(self._leases.take(keys))
+            with self._lock:
+                over = set(keys) - self._open
+            for late in over:
+                self._leases.free(late)
+        lease = taken.result().pop(key, None)
+        if lease is None or time.monotonic() > self._taken_at + _FRESH_SECONDS:
+            # Others may have bought it since.
+            return self._leases.take([key])[key]
+        return lease
+
+    def over(self, key: str, _: object = None) -> None:
+        """Let go of a lease, taken or not: the reply is kept, or there will be none."""
+        with self._lock:
+            self._open.discard(key)
+        self._leases.free(key)
