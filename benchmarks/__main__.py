@@ -33,6 +33,7 @@ SCENARIOS: dict[str, Scenario] = {
     "health": waiting.health,
     "one-failing": safety.one_failing,
     "killed": safety.killed,
+    "many-at-once": throughput.many_at_once,
     "large-batch": throughput.large_batch,
     "rate-limits": rates.rate_limits,
     "receipts": images.receipts,

@@ -11,6 +11,7 @@ class Sizes:
 
     batch: int = 1000
     batch_latency: float = 1.0
+    wide_batch: int = 4000
     large_batch: int = 10_000
     large_latency: float = 0.2
     rounds: int = 5
@@ -37,6 +38,7 @@ FULL = Sizes()
 
 QUICK = Sizes(
     batch_latency=0.3,
+    wide_batch=1024,
     large_batch=1500,
     rounds=3,
     round_tasks=400,

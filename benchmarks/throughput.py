@@ -15,6 +15,7 @@ from benchmarks.programs import Backend, BareLoop, LoopbackLLM
 from benchmarks.sizes import Sizes
 
 _THREADS = 32
+_MANY_THREADS = 256
 
 
 def batch(sizes: Sizes, folder: Path) -> list[Row]:
@@ -38,6 +39,13 @@ def batch(sizes: Sizes, folder: Path) -> list[Row]:
     return [row, memory]
 
 
+def many_at_once(sizes: Sizes, folder: Path) -> list[Row]:
+    """As many calls at once as the backend can be set to make."""
+    with LoopbackLLM() as llm, Backend(llm, folder, MAX_CONCURRENCY=str(_MANY_THREADS)) as backend:
+        backend.setup()
+        return [_paced(backend, llm, sizes.wide_batch, 1.0, _MANY_THREADS)[0]]
+
+
 def large_batch(sizes: Sizes, folder: Path) -> list[Row]:
     """A request larger than any Label Studio was seen to send."""
     with LoopbackLLM() as llm, Backend(llm, folder) as backend:
@@ -55,7 +63,9 @@ def large_batch(sizes: Sizes, folder: Path) -> list[Row]:
     return [row, memory]
 
 
-def _paced(backend: Backend, llm: LoopbackLLM, count: int, latency: float) -> tuple[Row, Memory]:
+def _paced(
+    backend: Backend, llm: LoopbackLLM, count: int, latency: float, threads: int = _THREADS
+) -> tuple[Row, Memory]:
     tasks = names("paced", count)
     llm.behave(Behaviour(latency=latency))
     with Peak(backend.pid) as peak:
@@ -63,15 +73,15 @@ def _paced(backend: Backend, llm: LoopbackLLM, count: int, latency: float) -> tu
     calls = llm.calls()
     durations = [call.ended - call.arrived for call in calls if call.ended is not None]
     most = llm.most_in_flight()
-    ideal = math.ceil(count / _THREADS) * latency
+    ideal = math.ceil(count / threads) * latency
     ratio = answer.seconds / ideal
     # What is left to the backend once the model's own lateness is taken off.
-    slack = math.ceil(count / _THREADS) * (statistics.mean(durations) - latency)
+    slack = math.ceil(count / threads) * (statistics.mean(durations) - latency)
     row = Row(
         f"{count:,} tasks × {latency:g} s",
         f"{ratio:.3f} × the ideal ({answer.seconds:.1f} s)",
-        f"≤ 1.10 × ceil({count:,}/{_THREADS}) × {latency:g} s",
-        ratio <= 1.10 and len(calls) == count and most <= _THREADS,
+        f"≤ 1.10 × ceil({count:,}/{threads}) × {latency:g} s",
+        ratio <= 1.10 and len(calls) == count and most <= threads,
         f"{len(calls)} calls, at most {most} at once; the model itself took {statistics.mean(durations):.3f} s a call "
         f"(p95 {percentile(durations, 0.95):.3f}), {slack:.1f} s of the whole",
         {"ratio": ratio, "seconds": answer.seconds, "most_in_flight": most, "calls": len(calls)},
