@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -17,7 +16,7 @@ import openai
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import AccountError, LLMError, RejectedError
 from llm_interactive.llm.completion import TOKENS, Choice, Completion, read_completion, request_id
-from llm_interactive.llm.http import ending_at, timed_client
+from llm_interactive.llm.http import ending_at
 from llm_interactive.llm.provider_errors import (
     Provider,
     error_inside,
@@ -28,7 +27,7 @@ from llm_interactive.llm.provider_errors import (
     truncated,
 )
 from llm_interactive.llm.refusals import refused_parameter, refuses_roles
-from llm_interactive.llm.sdk import endpoint, openai_client, provider
+from llm_interactive.llm.sdk import Connections, endpoint, provider
 from llm_interactive.prompts.messages import Messages, alternating
 from llm_interactive.settings import Settings
 
@@ -111,8 +110,7 @@ class ChatClient:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._lock = threading.Lock()  # guards the client being made
-        self._made: openai.OpenAI | None = None
+        self._connections = Connections(settings)
         # Until when what a model refused is not sent to it.
         self._refused: dict[tuple[str, str], Deadline] = {}
 
@@ -124,10 +122,7 @@ class ChatClient:
     @property
     def sdk(self) -> openai.OpenAI:
         """The provider's API over the pooled connections; wants `ending_at`, as they know no other end."""
-        if self._made is None:
-            with self._lock:
-                self._made = self._made or self._make()
-        return self._made
+        return self._connections.sdk
 
     @cached_property
     def provider(self) -> Provider:
@@ -208,8 +203,7 @@ class ChatClient:
 
     def close(self) -> None:
         """Close the pooled connections."""
-        if self._made:
-            self._made.close()
+        self._connections.close()
 
     def _create(self, request: ChatRequest, n: int, deadline: Deadline) -> Completion:
         while True:  # with one parameter fewer each time round
@@ -217,8 +211,8 @@ class ChatClient:
             try:
                 # chat.completions.create posts the same, after a walk through all messages (ours are JSON already), and
                 # makes objects of the answer without a look at its shape.
-                with ending_at(deadline.at):
-                    response = self.sdk.post(
+                with ending_at(deadline.at), self._connections.for_a_call() as sdk:
+                    response = sdk.post(
                         "/chat/completions",
                         cast_to=httpx2.Response,
                         body={"model": request.model, "messages": messages, **parameters},
@@ -291,9 +285,6 @@ class ChatClient:
 
     def _translated(self, error: Exception, request: ChatRequest) -> LLMError:
         return translate(error, self._asked(request.model), with_images=request.has_images)
-
-    def _make(self) -> openai.OpenAI:
-        return openai_client(self._settings, timed_client(self._settings.max_concurrency + 8))
 
 
 def _schema_name(request: ChatRequest) -> str:

@@ -95,9 +95,13 @@ class _TimedStream(httpcore2.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
-def timed_client(max_keepalive: int, max_answer: int = _MAX_ANSWER) -> httpx2.Client:
-    """A client for threads that follows no redirects, ends as `ending_at` says and reads `max_answer` bytes at most."""
+def timed_client(max_keepalive: int, max_answer: int = _MAX_ANSWER, tls: ssl.SSLContext | None = None) -> httpx2.Client:
+    """A client for threads that follows no redirects, ends as `ending_at` says and reads `max_answer` bytes at most.
+
+    Clients that share a context for `tls` are made faster than each with its own.
+    """
     client = httpx2.Client(
+        verify=tls or True,
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=max_keepalive),
         # A redirect would carry the key to an address that the operator did not name.
         follow_redirects=False,

@@ -2,13 +2,74 @@
 
 from __future__ import annotations
 
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import urlsplit
 
 import httpx2
 import openai
 
+from llm_interactive.llm.http import timed_client
 from llm_interactive.llm.provider_errors import Provider
 from llm_interactive.settings import Settings
+
+_POOL_CALLS = 8
+
+
+@dataclass
+class _Pool:
+    sdk: openai.OpenAI
+    calls: int = 0
+
+
+class Connections:
+    """The provider's API over pooled connections, which want `ending_at`, as they know no other end. Safe for threads.
+
+    A pool is of few connections: for each request it walks through all that it has, while other threads wait.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()  # guards the pools
+        self._pools: list[_Pool] = []
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return httpx2.create_ssl_context()
+
+    @property
+    def sdk(self) -> openai.OpenAI:
+        """For now and then a request."""
+        with self._lock:
+            return self._first_with_room(float("inf")).sdk
+
+    @contextmanager
+    def for_a_call(self) -> Iterator[openai.OpenAI]:
+        """For one of many calls that are made at once."""
+        with self._lock:
+            pool = self._first_with_room(_POOL_CALLS)
+            pool.calls += 1
+        try:
+            yield pool.sdk
+        finally:
+            with self._lock:
+                pool.calls -= 1
+
+    def close(self) -> None:
+        """Close all of them."""
+        for pool in self._pools:
+            pool.sdk.close()
+
+    def _first_with_room(self, most: float) -> _Pool:
+        for pool in self._pools:
+            if pool.calls < most:
+                return pool
+        self._pools.append(_Pool(openai_client(self._settings, timed_client(_POOL_CALLS, tls=self._tls))))
+        return self._pools[-1]
 
 
 def openai_client(settings: Settings, http: httpx2.Client) -> openai.OpenAI:

@@ -82,7 +82,7 @@ class Leases:
 
 
 class LeasesAhead:
-    """The leases of calls that are made one soon after the other, taken all at once with the first. Safe for threads."""
+    """The leases of calls that are made one soon after the other, taken all at once with the first; for threads."""
 
     def __init__(self, leases: Leases, keys: Iterable[str]) -> None:
         self._leases = leases
