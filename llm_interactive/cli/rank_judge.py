@@ -83,7 +83,7 @@ def _keep(services: Services, studio: LabelStudio, ranking: Project, judging: Ju
     services.store.rankings.save_verdicts(ranking.key, version, orders)
     for _ in studio.push(ranking.id, judging.predictions(shown=shown)):
         pass
-    studio.delete_older(ranking.id, orders, [version])
+    studio.delete_older(ranking.id, orders, version)
     studio.ask_uncertain_first(ranking.id, version, shown=shown)
 
 

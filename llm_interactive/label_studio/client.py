@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -194,14 +192,14 @@ class LabelStudio:
         while chunk := list(islice(waiting, _PUSHED_AT_ONCE)):
             # Not tried again: what was stored before the answer got lost would be stored twice.
             once: RequestOptions = {"max_retries": 0, "timeout_in_seconds": 600}
-            request = [PredictionRequest(**asdict(new)) for new in chunk if not _is_nested(new)]
+            request = [PredictionRequest(**vars(new)) for new in chunk if not _is_nested(new)]
             created = 0
             with self._translated(project):
                 if request:
                     answer = self._client.projects.import_predictions(project, request=request, request_options=once)
                     created = answer.created or 0
                 for nested in filter(_is_nested, chunk):
-                    self._client.predictions.create(**asdict(nested), request_options=once)
+                    self._client.predictions.create(**vars(nested), request_options=once)
             missing = set() if created == len(request) else self._missing(project, chunk)
             yield Pushed(tuple(new.task for new in chunk if new.task not in missing), tuple(sorted(missing)))
 
@@ -233,36 +231,20 @@ class LabelStudio:
                 unique_id=str(uuid.uuid5(uuid.NAMESPACE_URL, name)),
             )
 
-    def delete_older(self, project: int, tasks: Iterable[int], versions: Collection[str]) -> int:
-        """Remove the predictions of `tasks` by any of `versions`, but the newest one of each task; says how many.
+    def delete_older(self, project: int, tasks: Collection[int], version: str) -> int:
+        """Remove the predictions of `tasks` by `version`, but the newest one of each task; says how many."""
+        older = [
+            [prediction.id for prediction in task.predictions if prediction.model_version == version][:-1]
+            for task in self.tasks(project, ids=list(tasks))
+        ]
+        return self.delete_predictions([*chain.from_iterable(older)])
 
-        `versions` are the caller's own: predictions of other models, and those without a version, are left alone.
-        """
-        wanted, newest = set(tasks), dict[int, Prediction]()
-        older: defaultdict[str, list[int]] = defaultdict(list)
-        of_version: Counter[str] = Counter()
-        for prediction in self.predictions(project):
-            of_version[prediction.model_version] += 1
-            if prediction.task in wanted and prediction.model_version in versions:
-                if before := newest.get(prediction.task):
-                    older[before.model_version].append(before.id)
-                newest[prediction.task] = prediction
-        for version, ids in older.items():
-            with self._translated(project):
-                if len(ids) == of_version[version]:
-                    self._delete_version(project, version)
-                else:
-                    for id in ids:
-                        self._client.predictions.delete(id)
-        return sum(map(len, older.values()))
-
-    def _delete_version(self, project: int, version: str) -> None:
-        # One call instead of thousands; the SDK has no method for it.
-        response = self._client._client_wrapper.httpx_client.request(
-            f"api/projects/{project}/model-versions", method="DELETE", json={"model_version": version}
-        )
-        if response.is_error:
-            raise ApiError(status_code=response.status_code, body=response.text)
+    def delete_predictions(self, ids: Sequence[int]) -> int:
+        """Remove predictions by their ids; says how many."""
+        with self._translated():
+            for id in ids:
+                self._client.predictions.delete(id)
+        return len(ids)
 
     def users(self) -> dict[str, int]:
         """The ids of all users by their e-mail addresses."""

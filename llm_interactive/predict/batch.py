@@ -10,6 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -54,6 +55,19 @@ Slot = tuple[int, str]
 """A task's place in the batch, and the name of the side that is asked for."""
 
 
+@dataclass(frozen=True)
+class _Settled:
+    """A task whose outcomes are all there: its prediction, or why there is none."""
+
+    prediction: dict[str, Any] | None
+    failure: BackendError | None
+    is_cut: bool = False
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        return self.prediction or {"error": str(self.failure)}
+
+
 class BatchRun:
     """The tasks of one request on their way to predictions. Safe for threads.
 
@@ -85,6 +99,7 @@ class BatchRun:
         self._outcomes: list[dict[str, Outcome]] = [{} for _ in tasks]
         self._open: list[int | None] = [None] * len(tasks)
         self._bought: set[int] = set()
+        self._settled: dict[int, _Settled] = {}
         self._from_store = self._done = self._failed = self._late = 0
         self._is_late = False
         self._answered_late: list[int] = []
@@ -111,15 +126,12 @@ class BatchRun:
         self._ask_all()
         with self._changed:
             self._changed.wait_for(lambda: self.left <= 0 or self._is_late, timeout=max(0.0, self._deadline.left))
-            found = [dict(outcomes) if self._open[n] == 0 else {} for n, outcomes in enumerate(self._outcomes)]
-            self._answered_late = [number for number, outcomes in enumerate(found) if not outcomes]
-        failures = [self._failure(outcomes) for outcomes in found]
-        entries = [
-            self._prediction(number, outcomes) if error is None else {"error": error.message}
-            for number, (outcomes, error) in enumerate(zip(found, failures, strict=True))
-        ]
+            self._answered_late = [number for number in range(len(self._tasks)) if number not in self._settled]
+            is_late = _Settled(None, late(self._queue.trouble))
+            settled = [self._settled.get(number, is_late) for number in range(len(self._tasks))]
+        entries = [one.entry for one in settled]
         self._remember(entries)
-        self._report(failures)
+        self._report(settled)
         return entries
 
     def answer_now(self) -> None:
@@ -213,51 +225,58 @@ class BatchRun:
                 self._bought.add(number)
             if self._open[number]:
                 return
-            errors = [other for other in self._outcomes[number].values() if isinstance(other, BackendError)]
-            if any(isinstance(error, DeadlineError) for error in errors):
-                self._late += 1
-            elif errors:
-                self._failed += 1
-                if not isinstance(errors[0], NoPromptYet):
-                    self._errors[errors[0].message] += 1
-            elif number in self._bought:
-                self._done += 1
-            else:
-                self._from_store += 1
+        # Now, while others are asked about, and not when the answer is due.
+        settled = self._settled_by(number, self._outcomes[number])
+        with self._changed:
+            self._settled[number] = settled
+            self._count(number)
             if self.left > 0:
                 return
             self._ended_at = time.time()
             self._changed.notify_all()
         self._store_late()
 
+    def _count(self, number: int) -> None:
+        errors = [outcome for outcome in self._outcomes[number].values() if isinstance(outcome, BackendError)]
+        if any(isinstance(error, DeadlineError) for error in errors):
+            self._late += 1
+        elif errors:
+            self._failed += 1
+            if not isinstance(errors[0], NoPromptYet):
+                self._errors[errors[0].message] += 1
+        elif number in self._bought:
+            self._done += 1
+        else:
+            self._from_store += 1
+
     def _store_late(self) -> None:
         """Bring to Label Studio what came after the answer."""
-        found = {number: self._outcomes[number] for number in self._answered_late}
-        predictions = {
-            id_of(self._tasks[number]): self._prediction(number, outcomes)
-            for number, outcomes in found.items()
-            if self._failure(outcomes) is None
-        }
+        late_ones = {number: self._settled[number].prediction for number in self._answered_late}
+        predictions = {id_of(self._tasks[number]): found for number, found in late_ones.items() if found}
         store_late(self._services.settings, self._project.id, predictions)
 
-    def _failure(self, outcomes: Mapping[str, Outcome]) -> BackendError | None:
-        """Why a task has no prediction; it may have one without some of the prompts' replies."""
+    def _settled_by(self, number: int, outcomes: Mapping[str, Outcome]) -> _Settled:
         errors = [outcome for outcome in outcomes.values() if isinstance(outcome, BackendError)]
         # What was refused for good does not hold back what the other prompts gave; the rest is asked for again.
-        if len(errors) < len(outcomes) and all(isinstance(error, RejectedError) for error in errors):
-            return None
-        return errors[0] if errors else late(self._queue.trouble)
-
-    def _prediction(self, number: int, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+        if len(errors) == len(outcomes) or not all(isinstance(error, RejectedError) for error in errors):
+            return _Settled(None, errors[0])
         replies = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, Reply)}
+        try:
+            prediction = self._prediction(number, replies)
+        except Exception:
+            log.exception("A reply could not be read")
+            return _Settled(None, BackendError(UNEXPECTED))
+        return _Settled(prediction, None, is_cut=any(reply.cut for reply in replies.values()))
+
+    def _prediction(self, number: int, replies: Mapping[str, Reply]) -> dict[str, Any]:
         filled = [self._prepared[number, name].filled(reply) for name, reply in replies.items()]
         regions = [region for one in filled for region in one.regions]
-        return prediction(
-            regions, self._origin.version, least([score for one in filled for score in one.scores.values()])
-        )
+        scores = [score for one in filled for score in one.scores.values()]
+        return prediction(regions, self._origin.version, least(scores))
 
-    def _report(self, failures: Sequence[BackendError | None]) -> None:
+    def _report(self, settled: Sequence[_Settled]) -> None:
         """Count what the caller is answered; late tasks have not failed."""
+        failures = [one.failure for one in settled]
         project, tasks = self._origin.project, len(failures)
         late_ones = sum(isinstance(error, DeadlineError) for error in failures)
         failed = Counter(error.message for error in failures if error and not isinstance(error, DeadlineError))
@@ -272,8 +291,7 @@ class BatchRun:
             log.log(
                 level, "Project %s: %d of %d tasks failed, such as task %s: %s", project, count, tasks, example, message
             )
-        cut = [any(isinstance(reply, Reply) and reply.cut for reply in found.values()) for found in self._outcomes]
-        if any(cut):
+        if any(cut := [one.is_cut for one in settled]):
             log.warning(
                 "Project %s: %d of %d tasks, such as task %s: %s", project, sum(cut), tasks, self._name(cut), CUT
             )

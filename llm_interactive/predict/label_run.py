@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llm_interactive.label_studio.client import LabelStudio
-from llm_interactive.label_studio.records import NewPrediction, Task
+from llm_interactive.label_studio.records import NewPrediction, Prediction, Task
 from llm_interactive.llm.completion import BATCHED_TOKENS, TOKENS
 from llm_interactive.llm.prices import total
 from llm_interactive.predict.budget import Budget
@@ -54,25 +54,24 @@ class LabelRun:
         self._run = BulkRun(services, project, budget)
         self._before = {origin: self._spent(origin) for origin in project.payers}
         self._scores: dict[int, float] = {}
+        self._own: dict[int, list[Prediction]] = {}  # what tasks had of this version, until they are labelled anew
         self.summary = Summary(self._version, filled=Counter(dict.fromkeys(self._names, 0)))
 
     def label(self, tasks: Iterable[Task]) -> Iterator[int]:
         """Label `tasks` and push their predictions, some thousands at a time; gives how many tasks are through.
 
-        At the end a task's older predictions by the same version are removed, if the new one is in; those of other
-        versions stay, for comparing.
+        A prediction that is stored already stays. A task's older ones by the same version are removed as soon as the
+        new one is in; those of other versions stay, for comparing.
         """
-        stored: set[int] = set()
         waiting: Entries = []
-        for entries in self._run.entries(map(as_sent, tasks)):
+        for entries in self._run.entries(map(self._sent, tasks)):
             waiting += entries
             if len(waiting) >= _PUSHED_AT_ONCE:
-                stored |= self._push(waiting)
+                self._push(waiting)
                 waiting = []
             yield len(entries)
-        stored |= self._push(waiting)
+        self._push(waiting)
         self.summary.cost = self._cost()
-        self.summary.replaced = self._studio.delete_older(self._number, stored, [self._version])
 
     def sure(self, above: float) -> list[int]:
         """The tasks that were labelled with a score of at least `above`."""
@@ -91,26 +90,39 @@ class LabelRun:
                 self.summary.accepted += 1
             yield 1
 
-    def _push(self, entries: Entries) -> set[int]:
-        """Push the predictions among `entries`; gives the tasks that have one now."""
-        new = [
+    def _sent(self, task: Task) -> Mapping[str, Any]:
+        if own := [prediction for prediction in task.predictions if prediction.model_version == self._version]:
+            self._own[task.id] = own
+        return as_sent(task)
+
+    def _push(self, entries: Entries) -> None:
+        """Push the predictions among `entries` that Label Studio does not have, and remove those they replace."""
+        predictions = [
             NewPrediction(int(task["id"]), entry["result"], self._version, entry["score"])
             for task, entry in entries
             if "result" in entry
         ]
-        summary = self.summary
-        stored: set[int] = set()
-        summary.failed.update(entry["error"] for _, entry in entries if "error" in entry)
-        for pushed in self._studio.push(self._number, new):
+        kept = {new.task for new in predictions if self._is_there(new)}
+        stored = set(kept)
+        self.summary.failed.update(entry["error"] for _, entry in entries if "error" in entry)
+        for pushed in self._studio.push(self._number, (new for new in predictions if new.task not in kept)):
             stored.update(pushed.stored)
-            summary.failed.update([_DROPPED] * len(pushed.dropped))
-        summary.done += len(stored)
-        for prediction in new:
-            if prediction.task in stored:
-                if prediction.score is not None:
-                    self._scores[prediction.task] = prediction.score
-                summary.filled.update({region["from_name"] for region in prediction.result} & set(self._names))
-        return stored
+            self.summary.failed.update([_DROPPED] * len(pushed.dropped))
+        own = {task: self._own.pop(task, []) for task in stored}
+        older = [old.id for task, found in own.items() for old in (found[:-1] if task in kept else found)]
+        self.summary.replaced += self._studio.delete_predictions(older)
+        self._count([new for new in predictions if new.task in stored])
+
+    def _is_there(self, new: NewPrediction) -> bool:
+        newest = self._own[new.task][-1] if new.task in self._own else None
+        return newest is not None and (list(newest.result), newest.score) == (new.result, new.score)
+
+    def _count(self, stored: Sequence[NewPrediction]) -> None:
+        self.summary.done += len(stored)
+        for new in stored:
+            if new.score is not None:
+                self._scores[new.task] = new.score
+            self.summary.filled.update({region["from_name"] for region in new.result} & set(self._names))
 
     def _spent(self, origin: Origin) -> Counter[str]:
         rows = self._services.store.usage.totals(self._project.id)

@@ -37,7 +37,8 @@ def _store(settings: Settings, project: int, predictions: Mapping[str, Mapping[s
         with LabelStudio(settings) as studio:
             stored = [task for pushed in studio.push(project, new) for task in pushed.stored]
             # Somebody may have retrieved them meanwhile.
-            studio.delete_older(project, stored, {prediction.model_version for prediction in new})
+            for version in {prediction.model_version for prediction in new}:
+                studio.delete_older(project, stored, version)
     except BackendError as error:
         log.warning("Project %d: %d late predictions wait for the next retrieval: %s", project, len(new), error.message)
     else:

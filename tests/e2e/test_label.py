@@ -56,9 +56,10 @@ def test_predictions_are_stored_once_and_those_of_another_prompt_beside_them(
 
     first = label("Sarcastic or not?")
     assert (first["done"], first["filled"]) == (40, {"response": 40, "sentiment": 40})
-    assert label("Sarcastic or not?")["replaced"] == 40
-    assert len(fixed_llm.calls) == 40
     stored = stack.studio.predictions(project)
+    again = label("Sarcastic or not?")
+    assert (again["done"], again["replaced"], len(fixed_llm.calls)) == (40, 0, 40)
+    assert [one["id"] for one in stack.studio.predictions(project)] == [one["id"] for one in stored]
     assert Counter(prediction["task"] for prediction in stored) == dict.fromkeys(tasks, 1)
     for prediction in stored:
         assert values(prediction["result"])["response"] == [f"statement {tasks.index(prediction['task'])}"]

@@ -59,10 +59,33 @@ def test_every_task_gets_its_prediction_and_a_second_run_pays_nothing(
         assert texts["response"] == [f"statement {task['id']}"]
         assert prediction["model_version"] == found["model_version"]
 
+    before = dict(studio.predictions)
     again = summary(label(studio, "--yes", "--json"))
-    assert (again["done"], again["cost"], again["replaced"]) == (120, 0, 120)
+    assert (again["done"], again["cost"], again["replaced"]) == (120, 0, 0)
+    assert again["filled"] == found["filled"]
     assert len(llm.calls) == 120
-    assert counts(studio) == {1: 120}
+    assert studio.predictions == before
+
+
+def test_an_older_prediction_of_the_version_that_says_something_else_is_replaced(
+    label: Label, statements: Make
+) -> None:
+    studio = statements(5)
+    label(studio, "--yes")
+    studio.predictions[2]["result"] = []
+    studio.predictions[3]["score"] = 0.5
+    again = summary(label(studio, "--yes", "--json"))
+    assert (again["done"], again["replaced"]) == (5, 2)
+    assert sorted(studio.predictions) == [1, 4, 5, 6, 7]
+    assert all(prediction["result"] for prediction in studio.predictions.values())
+
+
+def test_of_equal_predictions_of_the_version_one_is_left(label: Label, statements: Make) -> None:
+    studio = statements(2)
+    label(studio, "--yes")
+    studio.predictions[9] = {**studio.predictions[1], "id": 9}
+    assert summary(label(studio, "--yes", "--json"))["replaced"] == 1
+    assert sorted(studio.predictions) == [2, 9]
 
 
 def test_predictions_of_another_prompt_stay_beside(label: Label, statements: Make, prompt: Path) -> None:
