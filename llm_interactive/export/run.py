@@ -119,10 +119,11 @@ def export(
     paths = [path for path in (destination.file, destination.held_out, destination.meta) if path]
     validator, seen = Validator(SHAPES[format]), set[bytes]()
     split = Split(config, destination.holdout)
+    # Where the prompt does not show all that the task does, tasks that differ are asked the same.
+    side_of: dict[str, bool] = {}
     with Files(*paths) as files:
         for task in tasks:
             summary.tasks += 1
-            path = (split.holds_out(task.data) and destination.held_out) or destination.file
             for record in _settled(_fitting(_judged(task, found_by, summary), format, summary), summary):
                 try:
                     line = validator.line(record)
@@ -135,6 +136,8 @@ def export(
                     continue
                 seen.add(digest)
                 prompt = _hash(record.messages)
+                held_out = side_of.setdefault(prompt, split.holds_out(task.data, prompt))
+                path = (held_out and destination.held_out) or destination.file
                 files.write(path, line)
                 files.write(destination.meta, {"file": path.name, **asdict(record.origin), "prompt": prompt[:16]})
                 summary.written += path == destination.file

@@ -38,11 +38,14 @@ class Split:
         self.part = part
 
     def content(self, data: Mapping[str, Any]) -> str:
-        """The hash of what a task shows, without replies that people compare; of a ranking, its source's."""
-        shown = storable(shown_text(self._shown, data))
-        return str(data.get(CONTENT) or hashlib.sha256(shown.encode()).hexdigest()[:16])
+        """The hash of what a task shows, without replies that people compare; of a ranking, its source's.
 
-    def holds_out(self, data: Mapping[str, Any]) -> bool:
-        """Whether a task is held out."""
-        number = hashlib.sha256(self.content(data).encode()).digest()[:4]
+        Empty if it shows nothing.
+        """
+        shown = storable(shown_text(self._shown, data))
+        return str(data.get(CONTENT) or (shown and hashlib.sha256(shown.encode()).hexdigest()[:16]))
+
+    def holds_out(self, data: Mapping[str, Any], prompt: str = "") -> bool:
+        """Whether a task is held out; of one that shows nothing, whether `prompt` is, which is asked there."""
+        number = hashlib.sha256((self.content(data) or prompt).encode()).digest()[:4]
         return int.from_bytes(number) < self.part * 0x1_0000_0000

@@ -53,3 +53,10 @@ def test_a_ranking_is_on_the_side_of_the_task_that_is_replied_to() -> None:
     assert split.content({"text": "With its prompt.", CONTENT: split.content({"text": "a"})}) == split.content(
         {"text": "a"}
     )
+
+
+def test_of_tasks_that_show_nothing_the_prompts_count() -> None:
+    split = Split(f"<View>{TEXT}</View>", 0.2)
+    sides = [split.holds_out({"text": ""}, f"prompt {number}") for number in range(500)]
+    assert 60 < sum(sides) < 140
+    assert sides[7] == split.holds_out({"text": " "}, "prompt 7")

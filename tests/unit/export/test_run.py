@@ -70,6 +70,31 @@ def test_what_is_asked_about_the_same_text_is_never_on_both_sides_of_the_split(e
     assert not texts[0] & texts[1]
 
 
+def test_prompts_to_tasks_that_show_nothing_are_held_out_by_themselves(exporting: Export) -> None:
+    export = exporting("chat")
+    asked = [annotation(number, filled(f"Question {number % 60}", f"Reply {number}")) for number in range(120)]
+    kept = export("chat", *(Task(one.id, {"dialogue": []}, (one,)) for one in asked), holdout=0.3)
+    assert export.destination.held_out is not None
+    held_out = check("chat", export.destination.held_out)
+    prompts = [{line["messages"][0]["content"] for line in lines} for lines in (kept, held_out)]
+    assert min(map(len, prompts)) > 5
+    assert not prompts[0] & prompts[1]
+
+
+def test_the_same_prompt_to_tasks_that_differ_in_what_it_leaves_out_is_on_one_side(exporting: Export) -> None:
+    export = exporting(f'{TEXT}<Text name="source" value="$source"/>', prompt_template="{prompt} {text}")
+    tasks = [
+        Task(n, {"text": f"T{n % 9}", "source": f"S{n}"}, (annotation(n, filled("P", f"Reply {n}")),))
+        for n in range(90)
+    ]
+    kept = export("chat", *tasks, holdout=0.5)
+    assert export.destination.held_out is not None
+    held_out = check("chat", export.destination.held_out)
+    prompts = [{line["messages"][0]["content"] for line in lines} for lines in (kept, held_out)]
+    assert min(map(len, prompts)) > 0
+    assert not prompts[0] & prompts[1]
+
+
 def test_another_file_says_where_each_line_comes_from(exporting: Export) -> None:
     export = exporting(TEXT)
     kept = export("chat", *many(30), holdout=0.5)
