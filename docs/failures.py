@@ -23,8 +23,8 @@ from llm_interactive.llm.completion import Choice, Completion
 from llm_interactive.llm.dispatcher import Dispatcher
 from llm_interactive.llm.provider_errors import Provider, no_completion, translate, truncated
 from llm_interactive.llm.turns import Queue
-from llm_interactive.predict.batch import late
 from llm_interactive.predict.project import Project, forms_of
+from llm_interactive.predict.settled import late
 from llm_interactive.prompts.messages import Prompt, build_messages
 from llm_interactive.settings import ChatOptions, ProjectParams, Settings
 from llm_interactive.store.store import StoredProject

@@ -10,7 +10,6 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -25,7 +24,6 @@ from llm_interactive.errors import (
     RejectedError,
 )
 from llm_interactive.llm.client import Reply
-from llm_interactive.llm.provider_errors import CUT
 from llm_interactive.llm.turns import Queue
 from llm_interactive.outputs.scores import least
 from llm_interactive.predict.budget import Budget
@@ -34,6 +32,7 @@ from llm_interactive.predict.late_predictions import store_late
 from llm_interactive.predict.predictions import prediction
 from llm_interactive.predict.prepare import PreparedTask, Task, id_of
 from llm_interactive.predict.project import Project
+from llm_interactive.predict.settled import Settled, late, log_failures
 from llm_interactive.predict.sides import keep_whose
 from llm_interactive.predict.trial import try_an_image
 from llm_interactive.prompts.current import written_in
@@ -53,19 +52,6 @@ _GROUP = 200
 Outcome = Reply | BackendError
 Slot = tuple[int, str]
 """A task's place in the batch, and the name of the side that is asked for."""
-
-
-@dataclass(frozen=True)
-class _Settled:
-    """A task whose outcomes are all there: its prediction, or why there is none."""
-
-    prediction: dict[str, Any] | None
-    failure: BackendError | None
-    is_cut: bool = False
-
-    @property
-    def entry(self) -> dict[str, Any]:
-        return self.prediction or {"error": str(self.failure)}
 
 
 class BatchRun:
@@ -99,7 +85,7 @@ class BatchRun:
         self._outcomes: list[dict[str, Outcome]] = [{} for _ in tasks]
         self._open: list[int | None] = [None] * len(tasks)
         self._bought: set[int] = set()
-        self._settled: dict[int, _Settled] = {}
+        self._settled: dict[int, Settled] = {}
         self._from_store = self._done = self._failed = self._late = 0
         self._is_late = False
         self._answered_late: list[int] = []
@@ -127,7 +113,7 @@ class BatchRun:
         with self._changed:
             self._changed.wait_for(lambda: self.left <= 0 or self._is_late, timeout=max(0.0, self._deadline.left))
             self._answered_late = [number for number in range(len(self._tasks)) if number not in self._settled]
-            is_late = _Settled(None, late(self._queue.trouble))
+            is_late = Settled(None, late(self._queue.trouble))
             settled = [self._settled.get(number, is_late) for number in range(len(self._tasks))]
         entries = [one.entry for one in settled]
         self._remember(entries)
@@ -229,25 +215,26 @@ class BatchRun:
         settled = self._settled_by(number, self._outcomes[number])
         with self._changed:
             self._settled[number] = settled
-            self._count(number)
+            self._count(number, settled)
             if self.left > 0:
                 return
             self._ended_at = time.time()
             self._changed.notify_all()
         self._store_late()
 
-    def _count(self, number: int) -> None:
-        errors = [outcome for outcome in self._outcomes[number].values() if isinstance(outcome, BackendError)]
-        if any(isinstance(error, DeadlineError) for error in errors):
+    def _count(self, number: int, settled: Settled) -> None:
+        if isinstance(settled.failure, DeadlineError):
             self._late += 1
-        elif errors:
+        elif settled.failure:
             self._failed += 1
-            if not isinstance(errors[0], NoPromptYet):
-                self._errors[errors[0].message] += 1
         elif number in self._bought:
             self._done += 1
         else:
             self._from_store += 1
+        failures = [settled.failure, *self._outcomes[number].values()]
+        errors = [one for one in failures if isinstance(one, BackendError)]
+        causes = {error.message for error in errors if not isinstance(error, DeadlineError | NoPromptYet)}
+        self._errors.update(causes)
 
     def _store_late(self) -> None:
         """Bring to Label Studio what came after the answer."""
@@ -255,18 +242,19 @@ class BatchRun:
         predictions = {id_of(self._tasks[number]): found for number, found in late_ones.items() if found}
         store_late(self._services.settings, self._project.id, predictions)
 
-    def _settled_by(self, number: int, outcomes: Mapping[str, Outcome]) -> _Settled:
+    def _settled_by(self, number: int, outcomes: Mapping[str, Outcome]) -> Settled:
         errors = [outcome for outcome in outcomes.values() if isinstance(outcome, BackendError)]
         # What was refused for good does not hold back what the other prompts gave; the rest is asked for again.
         if len(errors) == len(outcomes) or not all(isinstance(error, RejectedError) for error in errors):
-            return _Settled(None, errors[0])
+            awaited = [error for error in errors if isinstance(error, DeadlineError)]
+            return Settled(None, (awaited or errors)[0])
         replies = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, Reply)}
         try:
             prediction = self._prediction(number, replies)
         except Exception:
             log.exception("A reply could not be read")
-            return _Settled(None, BackendError(UNEXPECTED))
-        return _Settled(prediction, None, is_cut=any(reply.cut for reply in replies.values()))
+            return Settled(None, BackendError(UNEXPECTED))
+        return Settled(prediction, None, is_cut=any(reply.cut for reply in replies.values()))
 
     def _prediction(self, number: int, replies: Mapping[str, Reply]) -> dict[str, Any]:
         filled = [self._prepared[number, name].filled(reply) for name, reply in replies.items()]
@@ -274,31 +262,14 @@ class BatchRun:
         scores = [score for one in filled for score in one.scores.values()]
         return prediction(regions, self._origin.version, least(scores))
 
-    def _report(self, settled: Sequence[_Settled]) -> None:
+    def _report(self, settled: Sequence[Settled]) -> None:
         """Count what the caller is answered; late tasks have not failed."""
-        failures = [one.failure for one in settled]
-        project, tasks = self._origin.project, len(failures)
-        late_ones = sum(isinstance(error, DeadlineError) for error in failures)
-        failed = Counter(error.message for error in failures if error and not isinstance(error, DeadlineError))
-        done = tasks - late_ones - failed.total()
-        self._services.usage.count(self._origin, batch_done=done, batch_failed=failed.total(), batch_late=late_ones)
+        failures = [one.failure for one in settled if one.failure]
+        late_ones = sum(isinstance(failure, DeadlineError) for failure in failures)
+        done, failed = len(settled) - len(failures), len(failures) - late_ones
+        self._services.usage.count(self._origin, batch_done=done, batch_failed=failed, batch_late=late_ones)
         self._services.running.answered(self)
-        if late_ones:
-            log.info("Project %s: %d of %d tasks are late: %s", project, late_ones, tasks, late(self._queue.trouble))
-        for message, count in failed.items():
-            level = logging.INFO if message == NoPromptYet().message else logging.WARNING
-            example = self._name([error and error.message == message for error in failures])
-            log.log(
-                level, "Project %s: %d of %d tasks failed, such as task %s: %s", project, count, tasks, example, message
-            )
-        if any(cut := [one.is_cut for one in settled]):
-            log.warning(
-                "Project %s: %d of %d tasks, such as task %s: %s", project, sum(cut), tasks, self._name(cut), CUT
-            )
-
-    def _name(self, chosen: Sequence[object]) -> str:
-        """The id of the first task that is chosen."""
-        return id_of(next(task for task, is_one in zip(self._tasks, chosen, strict=True) if is_one))
+        log_failures(self._origin.project, list(map(id_of, self._tasks)), settled)
 
     def _remember(self, entries: Sequence[dict[str, Any]]) -> None:
         """Note what tasks were given, so that an annotator's own words are told from it."""
@@ -310,9 +281,3 @@ class BatchRun:
                 given[key] = (prepared.prompt, [*texts, *written_in(result, prepared.form.texts)])
         keep_whose(self._services.store.rankings, self._project.forms, self._prepared.values(), self._origin)
         self._services.store.save_answered(self._project.id, given)
-
-
-def late(trouble: BackendError | None) -> DeadlineError:
-    """Why a task has no outcome yet; `trouble` is why the last attempt failed for a moment."""
-    last = f" The last attempt failed: {trouble}" if trouble else ""
-    return DeadlineError(f"No reply in time; it is still awaited. Retrieve predictions again in a moment.{last}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ import pytest
 from flask.testing import FlaskClient
 from label_studio_sdk.label_interface import LabelInterface
 
+from llm_interactive.errors import UNEXPECTED
+from llm_interactive.outputs.form import Filled, Form
 from testing.llm import Call, FakeLLM, FixedAnswer, Reply, error
 from tests.server.bodies import (
     TEXT,
@@ -103,6 +105,22 @@ def test_of_sixty_tasks_with_one_that_fails_for_good_fiftynine_are_answered(clie
     assert [number for number, entry in enumerate(entries, 1) if "result" not in entry] == [30]
     assert "(400)" in entries[29]["error"]
     assert len(llm.calls) == 60
+
+
+def test_a_reply_that_breaks_the_reading_takes_no_other_task_along(
+    client: FlaskClient, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    llm.answer = bad_text(1, "break")
+    filled = Form.filled
+
+    def breaking(form: Form, texts: Sequence[str], *rest: Any, **more: Any) -> Filled:
+        if "break" in texts:
+            raise ZeroDivisionError
+        return filled(form, texts, *rest, **more)
+
+    monkeypatch.setattr(Form, "filled", breaking)
+    entries = results(client, batch(tasks(3)))
+    assert [entry.get("error") or texts(entry) for entry in entries] == [UNEXPECTED, ["OK"], ["OK"]]
 
 
 def test_a_second_retrieval_asks_nothing(client: FlaskClient, llm: FakeLLM) -> None:
