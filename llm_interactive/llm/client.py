@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import httpx2
@@ -34,7 +34,6 @@ from llm_interactive.settings import Settings
 log = logging.getLogger(__name__)
 
 _REMEMBERED_SECONDS = 3600.0
-_NEVER_REFUSED = Deadline(float("-inf"))
 _ROLES = "messages of other roles than user and assistant in turn"
 
 
@@ -249,13 +248,14 @@ class ChatClient:
         return choices
 
     def _messages(self, request: ChatRequest) -> Messages:
-        return alternating(request.messages) if self._refuses(request.model, _ROLES) else request.messages
+        return alternating(request.messages) if _ROLES in self._refused_by(request.model) else request.messages
 
-    def _refuses(self, model: str, name: str) -> bool:
-        return self._refused.get((model, name), _NEVER_REFUSED).left > 0
+    def _refused_by(self, model: str) -> set[str]:
+        """What is not sent to a model for now."""
+        return {name for (asked, name), until in list(self._refused.items()) if asked == model and until.left > 0}
 
     def _parameters(self, request: ChatRequest, n: int) -> dict[str, Any]:
-        refuses = partial(self._refuses, request.model)
+        refused = self._refused_by(request.model)
         wanted: dict[str, Any] = {}
         if request.temperature is not None:
             wanted["temperature"] = request.temperature
@@ -263,14 +263,14 @@ class ChatClient:
             wanted["n"] = n
         if request.max_tokens:
             # Reasoning models take max_completion_tokens instead and say so with a 400.
-            wanted["max_completion_tokens" if refuses("max_tokens") else "max_tokens"] = request.max_tokens
-        if request.schema is not None and not refuses(_schema_name(request)):
+            wanted["max_completion_tokens" if "max_tokens" in refused else "max_tokens"] = request.max_tokens
+        if request.schema is not None and not (refused and _schema_name(request) in refused):
             schema = {"name": "answer", "strict": True, "schema": request.schema}
             wanted["response_format"] = {"type": "json_schema", "json_schema": schema}
-        if request.logprobs and not (refuses("logprobs") or refuses("top_logprobs")):
+        if request.logprobs and refused.isdisjoint(("logprobs", "top_logprobs")):
             # Without the second, llama.cpp sends the 20 likeliest tokens at each place, and old vLLM an error.
             wanted |= {"logprobs": True, "top_logprobs": 1}
-        return {name: value for name, value in wanted.items() if not refuses(name)}
+        return {name: value for name, value in wanted.items() if name not in refused}
 
     def _remember_refusal(self, request: ChatRequest, name: str, message: str) -> None:
         if name == "response_format" and "invalid schema" in message.lower():

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -59,11 +60,15 @@ class Leases:
         return taken
 
     def free(self, key: str) -> None:
-        """Let go of a lease that is held, after the reply is kept or the call has failed."""
+        """Let go of a lease that is held, so that others can take it."""
         if key in self._held:
             self._held.discard(key)
-            # Nobody waits for it: others find the reply, and ask again for one that failed only after a pause.
+            # Nobody waits for it: others ask again only after a pause.
             self._database.write({leases: [self._row(key, 0)]}, wait=False)
+
+    def forget(self, key: str) -> None:
+        """Let a lease lapse that nobody needs to take: the reply is kept."""
+        self._held.discard(key)
 
     def close(self) -> None:
         """Renew no more."""
@@ -102,16 +107,19 @@ class LeasesAhead:
             taken.set_result(self._leases.take(keys))
             with self._lock:
                 over = set(keys) - self._open
-            for late in over:
-                self._leases.free(late)
+            for ended in over:
+                self._leases.free(ended)
         lease = taken.result().pop(key, None)
         if lease is None or time.monotonic() > self._taken_at + _FRESH_SECONDS:
             # Others may have bought it since.
             return self._leases.take([key])[key]
         return lease
 
-    def over(self, key: str, _: object = None) -> None:
-        """Let go of a lease, taken or not: the reply is kept, or there will be none."""
+    def over(self, key: str, future: Future[Any]) -> None:
+        """Let go of a lease, taken or not: its call has ended as `future` says."""
         with self._lock:
             self._open.discard(key)
-        self._leases.free(key)
+        if future.exception() is None:
+            self._leases.forget(key)
+        else:
+            self._leases.free(key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from unittest import mock
 
@@ -120,15 +120,32 @@ def test_of_several_calls_at_once_each_has_its_lease(join: Join) -> None:
         assert all(lease.is_mine for lease in pool.map(ahead.take, keys))
 
 
-def test_a_call_that_is_over_holds_no_lease(join: Join) -> None:
+def failed() -> Future[Reply]:
+    future: Future[Reply] = Future()
+    future.set_exception(TimeoutError())
+    return future
+
+
+def test_a_call_that_failed_holds_no_lease(join: Join) -> None:
     one, other = join(), join()
     ahead = LeasesAhead(one, ["a", "b", "c"])
-    ahead.over("a")  # it was dropped before any of them was made
+    ahead.over("a", failed())  # it was dropped before any of them was made
     ahead.take("b")
     assert [takes(other, "a"), takes(other, "c")] == [True, False]
-    ahead.over("c")
+    ahead.over("c", failed())
     one.take(["d"])  # committed together
     assert takes(other, "c")
+
+
+def test_the_lease_of_a_reply_that_is_there_lapses(join: Join) -> None:
+    one, other = join(), join()
+    ahead = LeasesAhead(one, ["a"])
+    ahead.take("a")
+    ended: Future[Reply] = Future()
+    ended.set_result(Reply(("text",)))
+    ahead.over("a", ended)
+    with at(LEASE_SECONDS + 1):
+        assert takes(other, "a")
 
 
 def test_a_call_that_comes_again_asks_anew(join: Join) -> None:
