@@ -107,7 +107,8 @@ class Choices:
                 found.append(option.name)
             else:
                 unknown = unknown or fold(text) not in ("", "null", "none")
-        found = list(dict.fromkeys(found))
+        # Of a list, what is known counts; a text that says anything else may deny what it names.
+        found = [] if unknown and isinstance(value, str) else list(dict.fromkeys(found))
         if self.single:
             fits = len(found) <= 1 and not unknown
             fault = None if fits else f"must be one of {options.listed(50)} or null"
@@ -121,7 +122,8 @@ class Choices:
         if self.nested and isinstance(value, list) and options.find(path := JOINT.join(map(_text, value))):
             return [path]
         if isinstance(value, str) and not self.single and not options.find(value):
-            return [part.strip() for part in re.split(r"[,;\n]", value)]
+            marks = [mark for mark in ",;\n" if not any(mark in name for name in options.names)]
+            return [part.strip() for part in re.split("|".join(marks), value)] if marks else [value]
         items = value if isinstance(value, list) else [value]
         return [JOINT.join(map(_text, item)) if isinstance(item, list) else _text(item) for item in items]
 

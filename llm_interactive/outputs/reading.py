@@ -38,22 +38,29 @@ def read(reply: str, outputs: Sequence[Output], data: Data, *, cut: bool = False
     """The values in `reply`, whatever it is; a `cut` one (finish_reason "length") gives its whole fields, and of the
     response what there is.
 
-    Looked for is the JSON object with the most known keys, whatever stands around it. Without one, the reply is the
-    text of the response, else of the first TextArea, and labels are taken from it where it clearly names them.
+    Looked for is the JSON object with the most known keys, whatever stands around it; where several have as many and
+    say different things, nothing is given. Without one, the reply is the text of the response, else of the first
+    TextArea, and labels are taken from it where it clearly names them.
     """
     text = reply.strip()
-    fields = _fields(text, outputs)
-    if fields is None and not (cut and text.startswith(("{", "```"))):
+    objects = _objects(text, outputs)
+    if not objects and not (cut and text.startswith(("{", "```"))):
         return _from_text(text, outputs, data, cut=cut)
-    fields = (_broken_off(text, outputs) if cut else {}) | (fields or {})
+    broken_off = _broken_off(text, outputs) if cut else {}
     values: dict[str, Any] = {}
     faults: dict[str, str] = {}
     for output in outputs:
         name = output.control.name
-        if name not in fields:
+        given = [fields[name] for fields in objects if name in fields]
+        if not given and name in broken_off:
+            given = [broken_off[name]]
+        if not given:
             faults[name] = f'"{name}" is missing'
             continue
-        checked = output.check(fields[name], data)
+        checked, *others = (output.check(value, data) for value in given)
+        if any(other.value != checked.value for other in others):
+            faults[name] = f'"{name}" is given several times, with different values'
+            continue
         values[name] = checked.value
         if checked.fault:
             faults[name] = f'"{name}" {checked.fault}'
@@ -102,29 +109,31 @@ def _of(outputs: Sequence[Output], values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in names if name in values}
 
 
-def _fields(text: str, outputs: Sequence[Output]) -> dict[str, Any] | None:
-    """The fields of the outputs by control name; None when `text` has no object with one of them."""
+def _objects(text: str, outputs: Sequence[Output]) -> list[dict[str, Any]]:
+    """The objects in `text` that have the most fields of the outputs, by control name; none without any of them."""
     names = [output.control.name for output in outputs]
     keys = {name: name for name in names}
     for key in (str.casefold, _folded):
         keys |= {key(name): name for name in reversed(names) if key(name) not in keys}
-    return max((_known(found, keys) for found in objects_in(text)), key=len, default=None) or None
+    found = [fields for entry in objects_in(text) for fields in _known(entry, keys)]
+    most = max(map(len, found), default=0)
+    return [fields for fields in found if len(fields) == most]
 
 
-def _known(value: Any, keys: Mapping[str, str], depth: int = 0) -> dict[str, Any]:
-    """The fields that `value` has, or else an object within it: some models wrap their answer."""
+def _known(value: Any, keys: Mapping[str, str], depth: int = 0) -> list[dict[str, Any]]:
+    """The fields that `value` has, or else those of each object within it: some models wrap their answer."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if isinstance(value, str) and value.lstrip().startswith("{"):
         value = next(objects_in(value), None)
     if not isinstance(value, dict) or depth > _MAX_DEPTH:
-        return {}
+        return []
     fields: dict[str, Any] = {}
     for key, item in value.items():
         name = keys.get(key) or keys.get(key.casefold()) or keys.get(_folded(key))
         if name and (name not in fields or key == name):
             fields[name] = item
-    return fields or next(filter(None, (_known(item, keys, depth + 1) for item in value.values())), {})
+    return [fields] if fields else [inner for item in value.values() for inner in _known(item, keys, depth + 1)]
 
 
 def _folded(name: str) -> str:

@@ -108,8 +108,25 @@ def test_of_several_the_unknown_are_left_out_and_said() -> None:
     assert checked.fault == 'must be a list of any of "Sports", "Politics", "Tech"'
 
 
-def test_a_name_with_a_comma_is_one() -> None:
-    assert choices("Yes, always", "No", choice="multiple").check("Yes, always", {}).value == ["Yes, always"]
+@pytest.mark.parametrize(
+    "answer", ['list of any of "Sports", "Politics", "Tech"', "everything except Tech, Sports", "not Tech; Sports"]
+)
+def test_a_text_with_more_than_names_gives_none(answer: str) -> None:
+    checked = TOPICS.check(answer, {})
+    assert (checked.value, checked.fault) == ([], 'must be a list of any of "Sports", "Politics", "Tech"')
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("Yes, always", ["Yes, always"]),
+        ("Yes, always; No", ["Yes, always", "No"]),
+        ("Yes, always, No", []),
+        ("Yes, No", []),
+    ],
+)
+def test_a_text_is_not_split_where_a_name_may_go_on(answer: str, expected: list[str]) -> None:
+    assert choices("Yes", "Yes, always", "No", choice="multiple").check(answer, {}).value == expected
 
 
 def test_of_two_labels_with_one_name_the_first_is_given() -> None:

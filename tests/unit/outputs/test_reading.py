@@ -66,6 +66,27 @@ def test_the_object_is_found_whatever_stands_around_it(reply: str) -> None:
     assert (answer.values, answer.faults, answer.is_json) == (GOOD, (), True)
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"Sentiment": "Positive"}\nWait, it is sarcastic. Corrected:\n{"Sentiment": "Negative"}',
+        'For example {"Sentiment": "Positive"} would be a good review. Here: {"Sentiment": "Negative"}',
+        '[{"Sentiment": "Positive"}, {"Sentiment": "Negative"}]',
+        '{"draft": {"Sentiment": "Positive"}, "final": {"Sentiment": "Negative"}}',
+        '{"Sentiment": "Positive or so"} {"Sentiment": "Negative"}',
+    ],
+)
+def test_objects_that_say_different_things_give_nothing_and_are_asked_about(reply: str) -> None:
+    answer = read(reply, [SENTIMENT], {})
+    assert answer.values == {}
+    assert answer.faults == ('"Sentiment" is given several times, with different values',)
+
+
+@pytest.mark.parametrize("reply", [f"{GOOD_JSON} {GOOD_JSON}", '{"response": "Fine."}\n{"Sentiment": "positive"}'])
+def test_objects_that_agree_are_one(reply: str) -> None:
+    assert (read(reply, BOTH, {}).values, read(reply, BOTH, {}).faults) == (GOOD, ())
+
+
 def test_keys_that_differ_by_case_are_told_apart() -> None:
     lower = Number(ControlTag("Number", "sentiment", (TEXT,)))
     answer = read('{"sentiment": 3, "Sentiment": "Positive"}', [SENTIMENT, lower], {})
