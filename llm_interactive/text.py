@@ -1,4 +1,4 @@
-"""Text that databases and JSON can hold."""
+"""Text that databases and JSON can hold, and whole numbers in text."""
 
 from __future__ import annotations
 
@@ -9,3 +9,8 @@ LONGEST_ID = 200
 def storable(text: str) -> str:
     """`text` without what UTF-8 and databases cannot hold: lone surrogates and NUL."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
+
+
+def whole_number(text: str) -> int | None:
+    """The number that the digits of `text` write; None where it is anything else, or longer than any number needs."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None

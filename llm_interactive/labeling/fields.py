@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from llm_interactive.errors import TaskDataError
+from llm_interactive.text import whole_number
 
 _MOST_CHARACTERS = 10_000_000
 _VARIABLE = re.compile(r"\$[\w.\-\[\]]*[\w\]]")
@@ -27,10 +28,11 @@ def field(data: Mapping[str, Any], name: str) -> Any:
         return data[name]
     value: Any = data
     for part in name.replace("[", ".").replace("]", "").split("."):
+        place = whole_number(part)
         if isinstance(value, Mapping) and part in value:
             value = value[part]
-        elif isinstance(value, Sequence) and not isinstance(value, str) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
+        elif isinstance(value, list) and place is not None and place < len(value):
+            value = value[place]
         else:
             raise MissingField(name)
     return value

@@ -18,6 +18,7 @@ from llm_interactive.llm.http import TimedBackend, ending_at
 from llm_interactive.media.addresses import Address, Places
 from llm_interactive.media.proxies import Proxy
 from llm_interactive.media.waiting import LATE
+from llm_interactive.text import whole_number
 
 log = logging.getLogger(__name__)
 
@@ -163,8 +164,7 @@ class Downloader:
 
     def _read(self, response: httpcore2.Response, headers: Mapping[str, str]) -> bytes:
         too_large = TaskDataError(f"The task's file is larger than {self._max_mb:g} MB (MAX_IMAGE_MB).")
-        length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self.max_bytes:
+        if (whole_number(headers.get("content-length", "")) or 0) > self.max_bytes:
             raise too_large
         body = bytearray()
         for chunk in _unpacked(response.iter_stream(), headers.get("content-encoding", ""), self.max_bytes):

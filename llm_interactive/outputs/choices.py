@@ -13,6 +13,7 @@ from llm_interactive.labeling.tags import ControlTag, Label, Region
 from llm_interactive.outputs.base import Checked, Data, Schema, region
 from llm_interactive.outputs.options import JOINT, Option, Options, fold, labels_of
 from llm_interactive.outputs.scalars import stored_values
+from llm_interactive.text import whole_number
 
 
 @dataclass(eq=False)
@@ -159,8 +160,7 @@ class Taxonomy(Choices):
     @property
     def limit(self) -> int | None:
         """How many may be given."""
-        limit = self.control.attributes.get("maxusages", "")
-        return int(limit) if limit.isdecimal() and int(limit) else None
+        return whole_number(self.control.attributes.get("maxusages", "")) or None
 
 
 def _paths(labels: Sequence[Label], above: tuple[Label, ...] = ()) -> Iterator[tuple[Label, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 from llm_interactive.labeling.tags import ControlTag, Region
 from llm_interactive.outputs.base import Checked, Data, Schema, region
+from llm_interactive.text import whole_number
 
 _NUMBER = re.compile(r"[+-]?(\d+)(\.\d+)?(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _MOST_STARS = 250
@@ -42,8 +44,7 @@ class Rating:
     @property
     def most(self) -> int:
         """The highest rating."""
-        most = self.control.attributes.get("maxrating", "")
-        return int(most) if most.isdecimal() and int(most) else 5
+        return whole_number(self.control.attributes.get("maxrating", "")) or 5
 
     def schema(self, data: Data) -> Schema:
         """An integer or null."""
@@ -99,7 +100,7 @@ class Number:
             return False
         # As the editor does it (Number.jsx).
         steps = (number - (least or 0)) / step if step else 0
-        return abs(steps - round(steps)) * (step or 0) <= 1e-8
+        return math.isinf(steps) or abs(steps - round(steps)) * (step or 0) <= 1e-8
 
     def _attribute(self, name: str) -> float | None:
         return _number(self.control.attributes.get(name))

@@ -153,10 +153,12 @@ class Replies:
     ) -> Reply:
         bill = _Bill(origin, prepared.task, budget)
         reply = self._billed(prepared.request, bill, deadline)
-        # A reply that was cut off would be cut off again.
-        if not reply.cut and (faults := prepared.faults(reply.texts[0])):
-            reply = self._repaired(prepared, reply, faults, bill, deadline)
-        self._store.save_reply(key, reply, bill.calls, wait=wait)
+        try:
+            # A reply that was cut off would be cut off again.
+            if not reply.cut and (faults := prepared.faults(reply.texts[0])):
+                reply = self._repaired(prepared, reply, faults, bill, deadline)
+        finally:
+            self._store.save_reply(key, reply, bill.calls, wait=wait)
         return reply
 
     def _repaired(

@@ -15,6 +15,7 @@ from label_studio_sdk.label_interface import LabelInterface
 
 from llm_interactive.errors import UNEXPECTED
 from llm_interactive.outputs.form import Filled, Form
+from llm_interactive.predict.prepare import PreparedTask
 from testing.llm import Call, FakeLLM, FixedAnswer, Reply, error
 from tests.server.bodies import (
     TEXT,
@@ -121,6 +122,16 @@ def test_a_reply_that_breaks_the_reading_takes_no_other_task_along(
     monkeypatch.setattr(Form, "filled", breaking)
     entries = results(client, batch(tasks(3)))
     assert [entry.get("error") or texts(entry) for entry in entries] == [UNEXPECTED, ["OK"], ["OK"]]
+
+
+def test_a_reply_is_kept_also_where_checking_it_breaks(
+    client: FlaskClient, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(PreparedTask, "faults", lambda *_: 1 / 0)
+        assert results(client, batch(tasks(1))) == [{"error": UNEXPECTED}]
+    assert "result" in results(client, batch(tasks(1)))[0]
+    assert len(llm.calls) == 1
 
 
 def test_a_second_retrieval_asks_nothing(client: FlaskClient, llm: FakeLLM) -> None:

@@ -152,6 +152,11 @@ USUAL: dict[str, str] = {
     "a foreign attribute": TEXT.replace("<Text ", '<Text xmlns:a="u" a:name="other" '),
     "1 MB of choices": TEXT.replace("</Choices>", '<Choice value="x"/>' * 50_000 + "</Choices>"),
     "many attributes": _with_attributes(900),
+    "numbers beyond all measure": TEXT.replace(
+        "</View>",
+        f'<Rating name="stars" toName="text" maxRating="{"9" * 5000}"/><Taxonomy name="kinds" toName="text" '
+        f'maxUsages="{"9" * 5000}"><Choice value="a"/></Taxonomy></View>',
+    ),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from llm_interactive.errors import TaskDataError
 from llm_interactive.labeling.fields import MissingField, as_text, field, fields_of, object_value
-from llm_interactive.text import storable
+from llm_interactive.text import storable, whole_number
 
 DATA: dict[str, Any] = {
     "text": "plain",
@@ -54,6 +54,8 @@ def test_a_field_is_found_by_its_name_or_by_the_dots_in_it(name: str, value: obj
         "rows.2",
         "rows.-1",
         "rows.name",
+        "rows[2].name",
+        f"rows[{'9' * 5000}].name",
         "null.x",
         "__class__",
         "",
@@ -126,6 +128,23 @@ def test_what_databases_cannot_hold_is_taken_out(text: str) -> None:
     stored = storable(text)
     assert "\x00" not in stored
     assert stored.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("007", 7),
+        ("9" * 15, 10**15 - 1),
+        ("9" * 5000, None),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("²", None),
+    ],
+)
+def test_a_whole_number_is_one_of_ordinary_length(text: str, number: int | None) -> None:
+    assert whole_number(text) == number
 
 
 def test_the_names_of_fields_are_listed_in_order() -> None:

@@ -84,6 +84,11 @@ def test_bounds_and_steps_are_checked_as_the_editor_does(value: float, *, fits: 
     assert bounded.guide({}) == "a number at least 1, at most 10, in steps of 0.5, or null"
 
 
+@pytest.mark.parametrize("step", ["1e-300", "0.1"])
+def test_a_step_too_small_to_count_bounds_nothing(step: str) -> None:
+    assert number(step=step).check(9e15, {}).value == 9e15
+
+
 DATE, TIME, YEAR = {"only": "date"}, {"only": "time"}, {"only": "year"}
 
 
