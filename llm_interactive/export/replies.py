@@ -74,10 +74,10 @@ class Replies:
     def _whose(self) -> Mapping[str, Ranked]:
         return self._store.rankings.of(self._project.id) if self._store else {}
 
-    def version_in(self, area: ControlTag, task: Task) -> str:
-        """Whose reply stands in one of the fields that people compare; empty where nobody knows."""
+    def version_of(self, reply: str, task: Task) -> str:
+        """Whose a reply is that people compared in a task; empty where nobody knows, as of one that somebody rewrote."""
         known = self._whose.get(str(task.id))
-        return ", ".join(known.versions.get(area.name, ())) if known else ""
+        return ", ".join(known.versions.get(fingerprint(reply), ())) if known else ""
 
     def asked(self, task: Task, annotation: Annotation, form: Form, *, plain: bool = False) -> Asked:
         """What was asked: the messages as they are sent, with the annotation's own prompt, else the project's.

@@ -52,7 +52,8 @@ def preference(replies: Replies, form: Form, task: Task, annotation: Annotation)
     """The first of two responses is better, the second, both are bad, or nothing, by a Choices named "preference…"."""
     asked = replies.asked(task, annotation, form, plain=True)
     areas = [rival.control for rival in form.rivals[:2]]
-    sides = [(text_in(annotation.result, area), replies.version_in(area, task)) for area in areas]
+    texts = [text_in(annotation.result, area) for area in areas]
+    sides = [(text, replies.version_of(text, task)) for text in texts]
     first, chosen = preference_in(form, annotation)
     origin = origin_of(task, annotation, "preference")
     if first is not None:

@@ -239,6 +239,7 @@ class BatchRun:
     def _store_late(self) -> None:
         """Bring to Label Studio what came after the answer."""
         late_ones = {number: self._settled[number].prediction for number in self._answered_late}
+        self._keep_whose(late_ones)
         predictions = {id_of(self._tasks[number]): found for number, found in late_ones.items() if found}
         store_late(self._services.settings, self._project.id, predictions)
 
@@ -279,5 +280,13 @@ class BatchRun:
                 key = self._project.answered_key(prepared.task, prepared.form)
                 _, texts = given.get(key, ("", []))
                 given[key] = (prepared.prompt, [*texts, *written_in(result, prepared.form.texts)])
-        keep_whose(self._services.store.rankings, self._project.forms, self._prepared.values(), self._origin)
+        self._keep_whose(dict(enumerate(entries)))
         self._services.store.save_answered(self._project.id, given)
+
+    def _keep_whose(self, entries: Mapping[int, Mapping[str, Any] | None]) -> None:
+        answered = [
+            (prepared, entry["result"])
+            for (number, _), prepared in self._prepared.items()
+            if (entry := entries.get(number)) and "result" in entry
+        ]
+        keep_whose(self._services.store.rankings, self._project.forms, answered, self._origin)

@@ -109,7 +109,7 @@ class Interactive:
         key = self._project.answered_key(id_of(self._task), form)
         given = {key: (prompt, written_in(regions, form.texts))}
         used = {form.name: prompt} if typed and prompt != self._project.stored.used(form.name) else {}
-        keep_whose(self._services.store.rankings, [form], [prepared for prepared, _ in asked], origin)
+        keep_whose(self._services.store.rankings, [form], [(prepared, regions) for prepared, _ in asked], origin)
         self._services.store.save_answered(self._project.id, given, {key: last} if last else {}, used)
         return self._services.pages.additions(regions, form, self._project.id, self._task)
 

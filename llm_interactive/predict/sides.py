@@ -7,16 +7,18 @@ stands in the store alone, so that nobody who chooses sees it.
 from __future__ import annotations
 
 import random
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from llm_interactive.deadline import Deadline
+from llm_interactive.labeling.tags import Region
 from llm_interactive.media.image_input import ImageInput
 from llm_interactive.outputs.form import Form
 from llm_interactive.predict.prepare import PreparedTask, Task, prepare
+from llm_interactive.prompts.current import written_in
 from llm_interactive.settings import ChatOptions
 from llm_interactive.store.rankings import Ranked, Rankings
+from llm_interactive.store.store import fingerprint
 from llm_interactive.store.usage import Origin
 
 
@@ -54,17 +56,22 @@ def sides_of(form: Form, options: ChatOptions, project: str, task: str) -> list[
     ]
 
 
-def keep_whose(rankings: Rankings, forms: Sequence[Form], asked: Iterable[PreparedTask], origin: Origin) -> None:
-    """Keep which version gave which of the responses that people compare, by the names of their fields."""
+def keep_whose(
+    rankings: Rankings,
+    forms: Sequence[Form],
+    answered: Iterable[tuple[PreparedTask, Sequence[Region]]],
+    origin: Origin,
+) -> None:
+    """Keep which version gave which of the responses that people compare: what was asked, and the task's regions.
+
+    They are known by their texts: another model may fill the same fields next time, and annotators write into them.
+    """
     compared = {rival.control.name for form in forms for rival in form.rivals}
-    found: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
-    for prepared in asked:
+    if not compared:
+        return
+    found = []
+    for prepared, regions in answered:
         version = origin.by(prepared.request.model).version
-        for area in prepared.form.texts:
-            if area.name in compared:
-                found[prepared.task][area.name] = [version]
-    if found:
-        rankings.save(
-            origin.project,
-            [Ranked(task, origin.project, dict(sorted(versions.items()))) for task, versions in found.items()],
-        )
+        texts = written_in(regions, [area for area in prepared.form.texts if area.name in compared])
+        found.append(Ranked(prepared.task, origin.project, {fingerprint(text): [version] for text in texts}))
+    rankings.save(origin.project, found)

@@ -16,6 +16,7 @@ from llm_interactive.predict.project import forms_of
 from llm_interactive.ranking.ballots import Ballot, Ballots, Reply
 from llm_interactive.settings import Settings
 from llm_interactive.store.rankings import Ranked
+from llm_interactive.store.store import fingerprint
 from llm_interactive.store.usage import Origin
 
 
@@ -29,27 +30,30 @@ def forms_with_rivals(config: str, settings: Settings) -> list[Form]:
 def by_model(known: Mapping[str, Ranked]) -> dict[str, Ranked]:
     """The same with models for versions: each prompt that an annotator typed made another version."""
     return {
-        task: replace(one, versions={id: [Origin("", name).model for name in one.versions[id]] for id in one.versions})
+        task: replace(one, versions={id: _models(versions) for id, versions in one.versions.items()})
         for task, one in known.items()
     }
+
+
+def _models(versions: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(Origin("", version).model for version in versions))
 
 
 def preferences_in(tasks: Iterable[Task], forms: Sequence[Form], known: Mapping[str, Ranked]) -> Ballots:
     """The ballots in annotated tasks; `known` says whose the responses are, by the task's id."""
     cast: dict[tuple[int, int, str], Ballot] = {}
-    silent = unknown = 0
+    silent, unknown = 0, set()
     for task in tasks:
-        ranked = known.get(str(task.id))
-        if ranked is None:
-            unknown += 1
-            continue
+        ranked = known.get(str(task.id), Ranked(str(task.id), "", {}))
         for annotation in task.annotations:
             for form in forms:
                 ballot = _ballot(task, annotation, form, ranked)
                 silent += ballot is None
-                if ballot:
+                if ballot and all(reply.versions for reply in ballot.replies.values()):
                     cast[task.id, ballot.voter, form.name] = ballot
-    return Ballots(list(cast.values()), silent, unknown)
+                elif ballot:
+                    unknown.add(task.id)
+    return Ballots(list(cast.values()), silent, len(unknown))
 
 
 def _ballot(task: Task, annotation: Annotation, form: Form, known: Ranked) -> Ballot | None:
@@ -58,9 +62,10 @@ def _ballot(task: Task, annotation: Annotation, form: Form, known: Ranked) -> Ba
         return None
     areas = [rival.control for rival in form.rivals[:2]]
     try:
-        replies = {tag.name: Reply(text_in(annotation.result, tag), known.versions.get(tag.name, ())) for tag in areas}
+        texts = {tag.name: text_in(annotation.result, tag) for tag in areas}
     except LeftOut:
         return None
+    replies = {name: Reply(text, known.versions.get(fingerprint(text), ())) for name, text in texts.items()}
     ids = list(replies)
     order = [ids] if better is None else [[ids[better]], [ids[1 - better]]]
     return Ballot(task.id, annotation.user or 0, replies, order)

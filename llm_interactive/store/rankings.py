@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -14,8 +15,10 @@ from llm_interactive.store.tables import ranked, verdicts
 Order = Sequence[Sequence[str]]
 """Ids of replies, the best first; in one list, those that are as good as each other."""
 
-_of_project = sa.select(ranked.c.task, ranked.c.source, ranked.c.versions).where(
-    ranked.c.project == sa.bindparam("project")
+_of_project = (
+    sa.select(ranked.c.task, ranked.c.source, ranked.c.reply, ranked.c.version)
+    .where(ranked.c.project == sa.bindparam("project"))
+    .order_by(ranked.c.created_at, ranked.c.reply, ranked.c.version)
 )
 
 _verdicts = sa.select(verdicts.c.judge, verdicts.c.task, verdicts.c.ranked).where(
@@ -30,8 +33,8 @@ class Ranked:
     Attributes:
         task: id of the task that was replied to.
         source: the project of that task, `<id>.<created>`.
-        versions: the model versions that gave each reply, by the reply's id, in the order in which people see them.
-            Several versions may have given the same reply.
+        versions: the model versions that gave each reply, by its id, or by its `fingerprint` where people could write
+            into it. Several versions may have given the same reply.
     """
 
     task: str
@@ -46,9 +49,15 @@ class Rankings:
         self._database = database
 
     def save(self, project: str, tasks: Iterable[Ranked]) -> bool:
-        """Keep whose replies a project's tasks show; False when the database does not answer."""
-        now = time.time()
-        return self._database.write({ranked: [{"project": project, **asdict(one), "created_at": now} for one in tasks]})
+        """Keep whose replies a project's tasks show, beside what is known of them; False when the database fails."""
+        shared = {"project": project, "created_at": time.time()}
+        rows = [
+            {**shared, "task": one.task, "source": one.source, "reply": reply, "version": version}
+            for one in tasks
+            for reply, versions in one.versions.items()
+            for version in versions
+        ]
+        return self._database.write({ranked: rows})
 
     def save_verdicts(self, project: str, judge: str, orders: Mapping[int, Order]) -> None:
         """Keep how the model version `judge` ranks the replies in a project's tasks, by the task's id."""
@@ -64,4 +73,9 @@ class Rankings:
 
     def of(self, project: str) -> dict[str, Ranked]:
         """What is known of a project's tasks, by the id of the task that was replied to."""
-        return {row.task: Ranked(**row._mapping) for row in self._database.rows(_of_project, project=project)}
+        found: dict[str, Ranked] = {}
+        versions: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for row in self._database.rows(_of_project, project=project):
+            versions[row.task][row.reply].append(row.version)
+            found[row.task] = Ranked(row.task, row.source, versions[row.task])
+        return found

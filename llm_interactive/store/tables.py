@@ -212,14 +212,12 @@ evaluations = sa.Table(
     sa.Column("made_at", sa.Float, nullable=False),
 )
 
-# Whose replies people rank in a project; see rankings.Ranked.
+# Whose replies people rank in a project: a row for each model version that gave one; see rankings.Ranked.
 ranked = sa.Table(
     "ranked",
     metadata,
-    sa.Column("project", sa.Text, primary_key=True),
-    sa.Column("task", sa.Text, primary_key=True),
+    *(sa.Column(name, sa.Text, primary_key=True) for name in ("project", "task", "reply", "version")),
     sa.Column("source", sa.Text, nullable=False),
-    sa.Column("versions", sa.JSON, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False, index=True),
 )
 

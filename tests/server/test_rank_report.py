@@ -15,7 +15,7 @@ from llm_interactive.cli.app import app
 from llm_interactive.ranking.form import labeling_config
 from llm_interactive.settings import Settings
 from llm_interactive.store.rankings import Ranked
-from llm_interactive.store.store import Store
+from llm_interactive.store.store import Store, fingerprint
 from llm_interactive.store.usage import Call
 from testing.label_studio import FakeLabelStudio
 
@@ -135,7 +135,15 @@ def know_sides(*models: str) -> None:
     """Keep whose the responses are, each task by another prompt and so of another version."""
     ranked = [
         Ranked(
-            str(task), PROJECT, {f"response-{'ab'[(task + side) % 2]}": [f"{models[side]}/{task}"] for side in (0, 1)}
+            str(task),
+            PROJECT,
+            {
+                fingerprint(f"Reply response-{'ab'[(task + side) % 2]}"): [
+                    f"{models[side]}/{task}",
+                    f"{models[side]}/0",
+                ]
+                for side in (0, 1)
+            },
         )
         for task in range(1, 13)
     ]
@@ -158,6 +166,17 @@ def test_of_two_responses_in_one_form_the_model_that_people_prefer_is_named(
     found = json.loads((tmp_path / "report.json").read_text())
     assert (found["silent"], found["unknown"]) == (1, 0)
     assert [one["spent"]["p50"] for one in found["contestants"]] == [1.5, None]
+
+
+def test_a_response_that_somebody_rewrote_is_no_models_win(two_replies: FakeLabelStudio, tmp_path: Path) -> None:
+    know_sides("one", "two")
+    regions = preferring("A")
+    regions[0]["value"]["text"] = ["What I say myself"]
+    two_replies.tasks[0]["annotations"] = []
+    two_replies.annotate(1, regions)
+    report("--json", str(tmp_path / "report.json"))
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert (found["rankings"], found["unknown"]) == (10, 1)
 
 
 def test_where_one_model_gave_both_responses_there_is_nothing_to_compare(two_replies: FakeLabelStudio) -> None:

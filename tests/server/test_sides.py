@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,13 @@ from typer.testing import CliRunner, Result
 from llm_interactive.cli.app import app
 from llm_interactive.settings import Settings
 from llm_interactive.store.rankings import Ranked
-from llm_interactive.store.store import Store
+from llm_interactive.store.store import Store, fingerprint
+from llm_interactive.store.usage import Origin
 from testing.label_studio import FakeLabelStudio
-from testing.llm import Call, FakeLLM, Reply
+from testing.llm import Call, FakeLLM, Reply, error
 from tests.server.bodies import PROJECT, Json, batch, interactive, press, results, setup, task, texts, texts_region
+from tests.server.conftest import MakeApp
+from tests.server.test_batch import until
 
 CONFIG = (Path(__file__).parents[2] / "examples" / "two-replies.xml").read_text()
 COUNT = 12
@@ -88,9 +92,46 @@ def test_chance_gives_each_task_its_order_and_the_database_knows_it(client: Flas
     known = whose(settings)
     for number, entry in enumerate(entries):
         assert known[str(number)].versions == {
-            field: [f"{texts(entry, field)[0].removeprefix('Reply 0 of ')}/{digest}"]
-            for field in ("response-a", "response-b")
+            fingerprint(text): [f"{text.removeprefix('Reply 0 of ')}/{digest}"] for text in both(entry)
         }
+
+
+def models_of(known: Ranked) -> dict[str, set[str]]:
+    return {reply: {Origin("", version).model for version in versions} for reply, versions in known.versions.items()}
+
+
+def test_a_response_stays_that_of_the_model_which_gave_it_whatever_models_are_asked_later(
+    client: FlaskClient, llm: FakeLLM, settings: Settings
+) -> None:
+    llm.answer = lambda call: reply_of(call) if call.json["model"] != "gone" else error(404, "no such model")
+    gave = {fingerprint(f"Reply 0 of {model}"): {model} for model in ("one", "two")}
+    for params in ({"model": "one", "second_model": "two"}, {"model": "two", "second_model": "one"}):
+        connect(client, prompt="Be brief.", **params)
+        results(client, batch([asked(1)], config=CONFIG))
+        assert models_of(whose(settings)["1"]) == gave
+    for second in ("gone", "three"):
+        connect(client, prompt="Be brief.", model="one", second_model=second)
+        client.post("/predict", json=batch([asked(1)], config=CONFIG))
+    assert models_of(whose(settings)["1"]) == gave | {fingerprint("Reply 0 of three"): {"three"}}
+
+
+def test_of_responses_that_come_after_the_answer_it_is_known_too(
+    make_app: MakeApp, llm: FakeLLM, settings: Settings
+) -> None:
+    llm.answer = lambda call: replace(reply_of(call), hang=True)
+    client = make_app(predict_deadline=1).test_client()
+    connect(client, model="one", second_model="two", prompt="Be brief.")
+    results(client, batch([asked(1)], config=CONFIG))
+    assert whose(settings) == {}
+    llm.release()
+    until(lambda: bool(whose(settings)))
+    assert set(models_of(whose(settings)["1"])) == {fingerprint(f"Reply 0 of {model}") for model in ("one", "two")}
+
+
+def test_of_a_response_typed_for_it_is_known_whose_it_is_too(client: FlaskClient, settings: Settings) -> None:
+    connect(client, model="one", second_model="two")
+    press(client, typed())
+    assert set(models_of(whose(settings)["1"])) == {fingerprint(f"Reply 0 of {model}") for model in ("one", "two")}
 
 
 def test_a_batch_that_is_asked_again_pays_nothing_and_keeps_its_order(client: FlaskClient, llm: FakeLLM) -> None:

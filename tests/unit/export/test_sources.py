@@ -15,7 +15,7 @@ from llm_interactive.media.image_input import ImageInput
 from llm_interactive.ranking.form import labeling_config, verdict_region
 from llm_interactive.settings import Settings
 from llm_interactive.store.rankings import Ranked
-from llm_interactive.store.store import Store
+from llm_interactive.store.store import Store, fingerprint
 from tests.unit.export.conftest import Export, annotation, area, filled, prediction
 
 TEXT = (
@@ -106,11 +106,20 @@ def preferring(label: str) -> Task:
 
 class TestPreference:
     def test_the_meta_file_says_whose_they_are(self, exporting: Export, store: Store) -> None:
-        store.rankings.save("7.1", [Ranked("1", "7.1", {"response": ["two/1"], "other": ["one/1"]})])
+        versions = {fingerprint("One."): ["two/1"], fingerprint("Two."): ["one/1"]}
+        store.rankings.save("7.1", [Ranked("1", "7.1", versions)])
         export = exporting(PREFERENCE)
         export("dpo-trl", preferring("B"), sources="preference")
         [meta] = map(json.loads, export.destination.meta.read_text().splitlines())
         assert (meta["chosen_version"], meta["model_version"]) == ("one/1", "two/1")
+
+    def test_a_response_that_somebody_rewrote_is_no_models(self, exporting: Export, store: Store) -> None:
+        versions = {fingerprint("One."): ["two/1"], fingerprint("Before."): ["one/1"]}
+        store.rankings.save("7.1", [Ranked("1", "7.1", versions)])
+        export = exporting(PREFERENCE)
+        export("dpo-trl", preferring("B"), sources="preference")
+        [meta] = map(json.loads, export.destination.meta.read_text().splitlines())
+        assert (meta["chosen_version"], meta["model_version"]) == ("", "two/1")
 
     @pytest.mark.parametrize(("label", "pair"), [("A", ("One.", "Two.")), ("B", ("Two.", "One."))])
     def test_the_chosen_response_is_better(self, exporting: Export, label: str, pair: tuple[str, str]) -> None:
