@@ -8,7 +8,7 @@ from itertools import combinations, product
 from typing import Any
 
 from llm_interactive.errors import BackendError
-from llm_interactive.export.records import Completion, Judged, Messages, Pair
+from llm_interactive.export.records import Completion, Judged, Messages, Pair, Vote
 from llm_interactive.export.replies import in_turns
 from llm_interactive.export.sources import origin_of
 from llm_interactive.label_studio.records import Annotation, Prediction, Task
@@ -142,10 +142,11 @@ def shown(objects: Sequence[ObjectTag], data: Mapping[str, Any]) -> Messages:
 def compared(comparison: Comparison, rankings: Rankings, task: Task, annotation: Annotation) -> Iterator[Judged]:
     """The reply on the chosen side, or the one that is ranked best, is better than the other, or the last one.
 
-    With Buckets they are the first and the last one in the first and the last bucket that hold any. Two that are both
-    bad, by the Choices beside them, are two bad replies.
+    With Buckets they are the first and the last one in the first and the last bucket that hold any. What it says of
+    others is a vote. Two that are both bad, by the Choices beside them, are two bad replies.
     """
-    order, texts = comparison.order(annotation), comparison.replies(task.data)
+    texts = comparison.replies(task.data)
+    order = [there for group in comparison.order(annotation) if (there := [id for id in group if texts.get(id)])]
     origin = origin_of(task, annotation, comparison.control.tag.lower())
     known = rankings.known.get(str(task.data.get(SOURCE)))
 
@@ -161,11 +162,13 @@ def compared(comparison: Comparison, rankings: Rankings, task: Task, annotation:
         raise LeftOut("no reply is preferred to another")
     if not rankings.untouched and comparison.is_untouched(task, annotation):
         raise LeftOut("the ranking was left as it was shown")
-    for better, worse in _pairs(order) if rankings.all_pairs else [(order[0][0], order[-1][-1])]:
-        if not (texts.get(better) and texts.get(worse)):
-            raise LeftOut("a compared reply is empty or not in the task")
-        whose = replace(origin, model_version=by(worse), chosen_version=by(better))
-        yield Pair(comparison.messages(task.data), texts[better], texts[worse], whose)
+    messages = comparison.messages(task.data)
+    for better, worse in _pairs(order):
+        if rankings.all_pairs or (better, worse) == (order[0][0], order[-1][-1]):
+            whose = replace(origin, model_version=by(worse), chosen_version=by(better))
+            yield Pair(messages, texts[better], texts[worse], whose)
+        else:
+            yield Vote(messages, (texts[better], texts[worse]), texts[better])
 
 
 def _pairs(order: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:

@@ -48,4 +48,17 @@ class Pair:
     origin: Origin
 
 
-Judged = Completion | Pair
+@dataclass(frozen=True)
+class Vote:
+    """What an annotator says of two replies to the same `messages` beside the pairs that are wanted of a ranking.
+
+    It is no example, but counts where others say something of the same two. `chosen` is the better one.
+    """
+
+    messages: Messages
+    replies: tuple[str, str]
+    chosen: str
+
+
+Example = Completion | Pair
+Judged = Example | Vote

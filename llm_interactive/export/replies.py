@@ -75,7 +75,7 @@ class Replies:
         return self._store.rankings.of(self._project.id) if self._store else {}
 
     def version_of(self, reply: str, task: Task) -> str:
-        """Whose a reply is that people compared in a task; empty where nobody knows, as of one that somebody rewrote."""
+        """Whose a reply is that people compared in a task; empty where nobody knows, as of a rewritten one."""
         known = self._whose.get(str(task.id))
         return ", ".join(known.versions.get(fingerprint(reply), ())) if known else ""
 

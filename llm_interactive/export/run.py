@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from llm_interactive.errors import LabelingConfigError
 from llm_interactive.export import sources
 from llm_interactive.export.comparisons import Comparison, Rankings, compared
 from llm_interactive.export.files import Files, beside
-from llm_interactive.export.records import Completion, Judged, Messages, Pair
+from llm_interactive.export.records import Completion, Example, Judged, Messages, Pair, Vote
 from llm_interactive.export.replies import Replies
 from llm_interactive.export.shapes import SHAPES, Format
 from llm_interactive.export.sources import Source
@@ -80,7 +81,7 @@ def sources_of(
             raise
         if not format.judged:
             return [
-                partial(sources.preferred if form.rivals else sources.submitted, known, form) for form in known.forms
+                partial(sources.preference if form.rivals else sources.submitted, known, form) for form in known.forms
             ]
         names = ("corrections",)
     found: list[Source] = []
@@ -124,7 +125,7 @@ def export(
     with Files(*paths) as files:
         for task in tasks:
             summary.tasks += 1
-            for record in _settled(_fitting(_judged(task, found_by, summary), format, summary), summary):
+            for record in _examples(list(_judged(task, found_by, summary)), format, summary):
                 try:
                     line = validator.line(record)
                 except LeftOut as error:
@@ -160,7 +161,14 @@ def _judged(task: Task, found_by: Sequence[Source], summary: Summary) -> Iterato
                 summary.left_out[str(error)] += 1
 
 
-def _fitting(records: Iterable[Judged], format: Format, summary: Summary) -> Iterator[Judged]:
+def _examples(records: Sequence[Judged], format: Format, summary: Summary) -> Iterator[Example]:
+    """What a task's records give in a format: first what is better is settled, then what is good."""
+    pairs = _settled((record for record in records if not isinstance(record, Completion)), summary)
+    alone = (record for record in records if isinstance(record, Completion))
+    return _settled(_fitting(chain(pairs, alone), format, summary), summary)
+
+
+def _fitting(records: Iterable[Example], format: Format, summary: Summary) -> Iterator[Example]:
     """The records as the format takes them: pairs, or each reply by itself."""
     for record in records:
         if isinstance(record, Pair) and not issubclass(Pair, SHAPES[format].takes):
@@ -177,23 +185,31 @@ def _fitting(records: Iterable[Judged], format: Format, summary: Summary) -> Ite
             yield record
 
 
-def _settled(records: Iterable[Judged], summary: Summary) -> Iterator[Judged]:
-    """A task's records without contradictions: what more annotators hold stays, and neither where as many do."""
-    votes: defaultdict[Any, list[Judged]] = defaultdict(list)
+def _settled(records: Iterable[Judged], summary: Summary) -> Iterator[Example]:
+    """A task's examples without contradictions: what more annotators hold stays, and neither where as many do."""
+    votes: defaultdict[Any, list[tuple[Judged, Any]]] = defaultdict(list)
     for record in records:
-        sides = frozenset((record.chosen, record.rejected)) if isinstance(record, Pair) else record.reply
-        votes[_hash(record.messages), sides].append(record)
+        about, says = _opinion(record)
+        votes[_hash(record.messages), about].append((record, says))
     for same in votes.values():
-        ways = Counter(record.chosen if isinstance(record, Pair) else record.good for record in same)
-        (won, most), *others = ways.most_common()
-        if others and others[0][1] == most:
-            summary.left_out["annotators disagree"] += len(same)
-            continue
-        for record in same:
-            if (record.chosen if isinstance(record, Pair) else record.good) == won:
+        counts = Counter(says for _, says in same)
+        most = [says for says, count in counts.items() if count == max(counts.values())]
+        for record, says in same:
+            if isinstance(record, Vote):
+                continue
+            if most == [says]:
                 yield record
             else:
-                summary.left_out["more annotators hold the opposite"] += 1
+                disagree = "annotators disagree" if len(most) > 1 else "more annotators hold the opposite"
+                summary.left_out[disagree] += 1
+
+
+def _opinion(record: Judged) -> tuple[Any, Any]:
+    """What a record is about, and what it says of it: which of two replies is better, or whether one is good."""
+    if isinstance(record, Completion):
+        return record.reply, record.good
+    replies = record.replies if isinstance(record, Vote) else (record.chosen, record.rejected)
+    return frozenset(replies), record.chosen
 
 
 def _hash(messages: Messages) -> str:

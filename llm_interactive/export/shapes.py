@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from llm_interactive.export.records import Completion, Judged, Messages, Pair
+from llm_interactive.export.records import Completion, Example, Messages, Pair
 
 Line = dict[str, Any]
 
@@ -47,7 +47,7 @@ class Shape:
 
     write: Callable[[Any], Line]
     schema: Mapping[str, Any]
-    takes: type[Judged]
+    takes: type[Example]
     images: bool = False
 
 

@@ -77,15 +77,6 @@ def preference_in(form: Form, annotation: Annotation) -> tuple[int | None, str]:
     return (names.index(chosen) if chosen in names else None), chosen
 
 
-def preferred(replies: Replies, form: Form, task: Task, annotation: Annotation) -> Iterator[Judged]:
-    """The better of two responses."""
-    for one in preference(replies, form, task, annotation):
-        if not isinstance(one, Pair):
-            raise LeftOut(one.reason)
-        chosen = replace(one.origin, model_version=one.origin.chosen_version, chosen_version="")
-        yield Completion(one.messages, one.chosen, chosen)
-
-
 def rating(replies: Replies, form: Form, task: Task, annotation: Annotation) -> Iterator[Judged]:
     """The reply is good or bad by its stars, and better than one that another annotation gives clearly fewer."""
     control = next(tag for tag in form.spec.controls if tag.tag == "Rating")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jsonschema import Draft202012Validator
 
-from llm_interactive.export.records import Judged, Messages, Pair
+from llm_interactive.export.records import Example, Messages, Pair
 from llm_interactive.export.shapes import Line, Shape
 from llm_interactive.outputs.annotated import LeftOut
 from llm_interactive.store.store import fingerprint
@@ -21,7 +21,7 @@ class Validator:
         self._shape = shape
         self._schema = Draft202012Validator(shape.schema)
 
-    def line(self, record: Judged) -> Line:
+    def line(self, record: Example) -> Line:
         """The record's line.
 
         Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,7 +141,12 @@ class TestPreference:
         export = exporting(PREFERENCE)
         [line] = export("chat", preferring("B"), preferring("Both bad"))
         assert line["messages"][-1]["content"] == "Two."
-        assert export.summary.left_out == {"both replies are bad": 1}
+        assert export.summary.left_out == {"both replies are bad": 2}
+
+    def test_of_both_what_more_people_prefer_is_what_a_model_is_to_say(self, exporting: Export) -> None:
+        task, other = preferring("B"), preferring("A")
+        task = replace(task, annotations=task.annotations * 2 + other.annotations)
+        assert [line["messages"][-1]["content"] for line in exporting(PREFERENCE)("chat", task)] == ["Two."]
 
 
 PAIRWISE = (
@@ -230,6 +236,25 @@ class TestRankings:
         every = Rankings(all_pairs=True)
         lines = exporting(RANKING)("dpo-trl", listed(1, "r3", "r1", "r2"), sources="ranker", rankings=every)
         assert sides(lines) == [("Reply 3", "Reply 1"), ("Reply 3", "Reply 2"), ("Reply 1", "Reply 2")]
+
+    @pytest.mark.parametrize(
+        ("orders", "pairs"),
+        [
+            (["r1 r2 r3", "r1 r2 r3", "r2 r3 r1"], [("Reply 1", "Reply 3")]),
+            (["r1 r3 r2", "r3 r2 r1"], []),
+            (["r1 r3 r2", "r3 r1 r2", "r2 r3 r1"], [("Reply 1", "Reply 2"), ("Reply 3", "Reply 2")]),
+            (["r1 r2 r3", "r3 r1 r2", "r2 r3 r1"], []),
+        ],
+    )
+    def test_a_best_and_a_last_one_are_no_pair_where_more_people_hold_the_opposite_or_as_many(
+        self, exporting: Export, orders: list[str], pairs: list[tuple[str, str]]
+    ) -> None:
+        annotations = [
+            replace(listed(1, *order.split()).annotations[0], user=user) for user, order in enumerate(orders)
+        ]
+        task = replace(listed(1), annotations=tuple(annotations))
+        found = exporting(RANKING)("dpo-trl", task, sources="ranker", rankings=Rankings(untouched=True))
+        assert sides(found) == pairs
 
     def test_the_meta_file_says_which_model_gave_them(self, exporting: Export) -> None:
         export = exporting(RANKING)
