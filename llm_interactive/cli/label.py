@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +13,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from llm_interactive.errors import BackendError, PromptError, SetupError
+from llm_interactive.cli.paid import paid_run
+from llm_interactive.errors import PromptError, SetupError
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.label_studio.records import Project as StudioProject
 from llm_interactive.label_studio.records import Task
@@ -24,7 +24,6 @@ from llm_interactive.predict.label_run import LabelRun, Summary, as_dict, as_sen
 from llm_interactive.predict.plan import Plan, plan
 from llm_interactive.predict.project import Project
 from llm_interactive.services import Services
-from llm_interactive.settings import Settings, SettingsError
 
 _PLANNED_FROM = 50
 _console = Console(stderr=True)
@@ -110,20 +109,6 @@ def label(
     typer.echo(json.dumps(as_dict(run.summary)) if as_json else summary_text(run.summary, count))
     if run.summary.done < count:
         raise typer.Exit(1)
-
-
-@contextmanager
-def paid_run() -> Iterator[tuple[Services, LabelStudio]]:
-    """The parts that a run needs, by the environment's settings; what ends it is one line and an exit status."""
-    try:
-        with closing(Services.build(Settings.from_environment())) as services, LabelStudio(services.settings) as studio:
-            yield services, studio
-    except KeyboardInterrupt:
-        typer.echo("Stopped. What was paid for is kept: the same command goes on from here.", err=True)
-        raise typer.Exit(130) from None
-    except (BackendError, SettingsError) as error:
-        typer.echo(f"llm-interactive: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 def _project(services: Services, found: StudioProject, prompt_files: Sequence[str], model: str | None) -> Project:

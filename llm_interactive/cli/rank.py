@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 
 from llm_interactive.cli.export import export
-from llm_interactive.cli.label import money, paid_run, plan_text, prompt_in_file, with_progress
+from llm_interactive.cli.label import money, plan_text, prompt_in_file, with_progress
+from llm_interactive.cli.paid import paid_run
 from llm_interactive.cli.rank_judge import judge
 from llm_interactive.cli.rank_report import report
 from llm_interactive.errors import PromptError, SetupError

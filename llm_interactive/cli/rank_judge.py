@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 
 from llm_interactive.cli.annotated import INSTALL, is_installed
-from llm_interactive.cli.label import paid_run, plan_text, prompt_in_file, with_progress
+from llm_interactive.cli.label import plan_text, prompt_in_file, with_progress
+from llm_interactive.cli.paid import paid_run
 from llm_interactive.cli.rank_report import agreement_text
 from llm_interactive.errors import LLMError
 from llm_interactive.export.comparisons import SOURCE

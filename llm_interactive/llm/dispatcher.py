@@ -105,6 +105,12 @@ class Dispatcher:
         for call in waiting:
             self._finish(call, DeadlineError(STOPPING))
 
+    @property
+    def under_way(self) -> int:
+        """How many calls of batches are being made."""
+        with self._changed:
+            return self._batch_calls
+
     def join(self, seconds: float) -> None:
         """After `close`, wait for the calls that are being made, at most `seconds`."""
         deadline = Deadline.after(seconds)

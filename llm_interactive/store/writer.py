@@ -49,14 +49,16 @@ class Writer:
         self._thread.start()
 
     def write(self, changes: Changes, *, wait: bool = True) -> bool:
-        """Write rows; returns when they are committed, or, with False, when the database does not answer.
+        """Write rows; returns when they are committed, or, with False, when the database does not answer or is closed.
 
         Without `wait` they are committed together with the next ones that somebody waits for, or within a second.
         """
         write = _Write(changes)
         with self._changed:
-            if self._closed or not any(changes.values()):
+            if not any(changes.values()):
                 return True
+            if self._closed:
+                return False
             if len(self._waiting) >= _MOST_WAITING:
                 self._health.lost("Rows are lost: the database was away for too long.")
                 return False

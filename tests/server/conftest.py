@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from typer.testing import CliRunner, Result
 
+from llm_interactive.cli.app import app as command
 from llm_interactive.settings import Settings
 from llm_interactive.web.app import create_app
 from testing.label_studio import FakeLabelStudio
 from testing.llm import FakeLLM
-from tests.server.statements import CONFIG, Make
+from tests.server.statements import CONFIG, Label, Make
 
 KEY = "sk-the-operators-secret"
 
@@ -139,3 +141,15 @@ def environment(llm: FakeLLM, tmp_path: Path) -> dict[str, str]:
         "PRICE_INPUT": "100",
         "PRICE_OUTPUT": "20",
     }
+
+
+@pytest.fixture
+def label(environment: dict[str, str], prompt: Path) -> Label:
+    """Runs the command on the project of a Label Studio."""
+
+    def run(studio: FakeLabelStudio | None, *options: str, **settings: str) -> Result:
+        urls = {"LABEL_STUDIO_URL": studio.url} if studio else {}
+        arguments = ["label", "--project", "1", "--prompt-file", str(prompt), *options]
+        return CliRunner().invoke(command, arguments, env={**environment, **urls, **settings})
+
+    return run

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from llm_interactive.cli.app import app
 from llm_interactive.settings import Settings
@@ -31,18 +31,6 @@ COMMAND = [sys.executable, "-m", "llm_interactive", "label", "--project", "1"]
 def llm() -> Iterator[FakeLLM]:
     with FakeLLM(answer) as server:
         yield server
-
-
-@pytest.fixture
-def label(environment: dict[str, str], prompt: Path) -> Label:
-    """Runs the command on the project of a Label Studio."""
-
-    def run(studio: FakeLabelStudio | None, *options: str, **settings: str) -> Result:
-        urls = {"LABEL_STUDIO_URL": studio.url} if studio else {}
-        arguments = ["label", "--project", "1", "--prompt-file", str(prompt), *options]
-        return CliRunner().invoke(app, arguments, env={**environment, **urls, **settings})
-
-    return run
 
 
 def test_every_task_gets_its_prediction_and_a_second_run_pays_nothing(

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from llm_interactive.llm.client import Reply
 from llm_interactive.store.engines import is_away
 from llm_interactive.store.store import Answered, Store, fingerprint
+from llm_interactive.store.tables import replies
 
 Open = Callable[[], Store]
 
@@ -425,6 +426,11 @@ def test_a_write_that_failed_is_told_and_made_when_the_database_is_back(store: S
     store.close()  # waits for what is not written yet
     assert (failed is not None, store.failure) == (True, None)
     assert Store(f"sqlite:///{file}", reply_ttl=24).replies(["a"]) == {"a": REPLY}
+
+
+def test_a_store_that_is_closed_does_not_say_that_it_keeps_something(store: Store) -> None:
+    store.close()
+    assert not store.database.write({replies: [{"key": "a"}]})
 
 
 def test_a_reply_that_cannot_be_written_yet_is_found_all_the_same(store: Store, file: Path) -> None:
