@@ -93,7 +93,7 @@ def _walk(body: etree._Element) -> Iterator[tuple[str, etree._Element]]:
     """The "start" and "end" of each element that is seen, and "after" for those that are not."""
     walk = etree.iterwalk(body, events=("start", "end"))
     for event, element in walk:
-        if element.tag not in _UNSEEN and not is_dropped(element) and not _HIDDEN.search(element.get("style", "")):
+        if not is_unseen(element) and not is_dropped(element):
             yield event, element
         elif event == "start":
             walk.skip_subtree()
@@ -177,6 +177,11 @@ def is_dropped(element: etree._Element) -> bool:
     """Whether the editor takes an element out."""
     foreign = element.tag == "iframe" and not _SHOWN_IFRAME.match((element.get("src") or "").strip())
     return foreign or element.tag == "script"
+
+
+def is_unseen(element: etree._Element) -> bool:
+    """Whether a page shows nothing of an element, though its text counts in offsets."""
+    return element.tag in _UNSEEN or bool(_HIDDEN.search(element.get("style", "")))
 
 
 def _take_head_out(body: etree._Element) -> None:

@@ -17,7 +17,7 @@ from lxml import etree
 
 from llm_interactive.errors import TaskDataError
 from llm_interactive.labeling.fields import as_text, object_value
-from llm_interactive.labeling.pages import BLOCKS, body_of, is_dropped, line_feeds
+from llm_interactive.labeling.pages import BLOCKS, body_of, is_dropped, is_unseen, line_feeds
 from llm_interactive.labeling.tags import ObjectTag
 from llm_interactive.outputs.places import Place, find_quotes, number, utf16
 
@@ -184,6 +184,8 @@ def _string(value: Any) -> str:
 def html_text(html: str, *, inline: bool = False) -> HyperTextText:
     """What the page shows of `html`, after it has taken out scripts, comments and foreign iframes.
 
+    Text that it hides is not searched, as models are not sent it.
+
     Raises:
         TaskDataError: it has too many tags.
     """
@@ -201,7 +203,7 @@ class _Reader:
         self.nodes: list[TextNode] = []
         self.starts: list[int] = []
         self.parts: list[str] = []
-        self._length = self._position = 0
+        self._length = self._position = self._unseen = 0
         self._steps: list[Steps] = []
         self._counters: list[dict[str, int]] = [{}]
         self._pending: list[str] = []
@@ -227,6 +229,7 @@ class _Reader:
         self._end_text()
         self._steps.append(self._step(str(element.tag)))
         self._counters.append({})
+        self._unseen += is_unseen(element)
         text = element.text or ""
         self._pending.append(text.removeprefix("\n") if element.tag in ("pre", "textarea", "listing") else text)
         self._position += element.tag == "br"
@@ -234,6 +237,7 @@ class _Reader:
 
     def _close(self, element: etree._Element) -> None:
         self._end_text()
+        self._unseen -= is_unseen(element)
         self._steps.pop()
         self._counters.pop()
         self._blank(element)
@@ -244,7 +248,7 @@ class _Reader:
         if not text:
             return
         steps = self._step("text()")
-        if not self._steps or not self._steps[-1][1].startswith(("style[", "title[")):
+        if not self._unseen:
             self.nodes.append(TextNode(steps, text, self._position))
             self.starts.append(self._length)
             self.parts.append(text)

@@ -132,6 +132,14 @@ def test_text_nodes_are_those_of_the_page(html: str, expected: list[tuple[str, s
     assert nodes(html) == expected
 
 
+def test_text_that_the_page_hides_is_counted_but_not_searched() -> None:
+    hidden = '<div style="color: red; display: none"><b>Bob</b> 😀</div>'
+    (value,) = place("HyperText", f"<p>Hi</p>{hidden}<p>Hello Bob.</p>", "Bob")
+    assert value
+    assert value["start"] == "/p[2]/text()[1]"
+    assert value["globalOffsets"] == {"start": 13, "end": 16}
+
+
 def test_an_inline_page_has_no_head_and_keeps_its_white_space() -> None:
     assert nodes(" <head><style>ab</style></head><p>x</p>", inline=True) == [
         ("/text()[1]", " ", 0),
