@@ -16,7 +16,7 @@ from llm_interactive.labeling.fields import object_value
 from llm_interactive.labeling.pages import readable
 from llm_interactive.labeling.tags import ControlTag, Label
 from llm_interactive.outputs.base import Data, Schema
-from llm_interactive.outputs.places import plain
+from llm_interactive.outputs.spelling import plain
 
 JOINT = " / "
 """Stands between the names of a path."""

@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-Place = tuple[int, int]
-"""Start and end in code points, the end not included."""
+from llm_interactive.outputs.spelling import Form, Place, fold
 
-_FOLDED = str.maketrans(
-    dict.fromkeys("‘’‚‛′ʼ`´‹›", "'")
-    | dict.fromkeys("“”„‟″«»", '"')
-    | dict.fromkeys("‐‑‒–—―−﹘﹣－", "-")
-    | dict.fromkeys("\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff", "")
-    | dict.fromkeys(map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xFE00, 0xFE10)]), "")
-)
-_CLUSTER = 32  # characters: a letter with more marks than that is none
 _MOST_OVERLAPPING = 200
-_PIECE = re.compile(
-    r"(?P<blank>\s+)"
-    # Words of ASCII, but for a last character that may have marks behind it.
-    r"|(?P<ascii>[^\s\x80-\U0010ffff]+(?: [^\s\x80-\U0010ffff]+)*(?![^\x00-\x7f\s]))"
-    r"|[^\s\x80-\U0010ffff]?[^\x00-\x7f\s]+"
-)
 # What ends a word: no letter or digit, or a letter of a script that puts no blanks between words, or before endings
 # (Thai, Lao, Burmese, Hangul, Khmer, kana, Chinese).
 _BREAK = re.compile(
@@ -97,21 +80,6 @@ class _Seeker:
         return None
 
 
-@dataclass(frozen=True)
-class _Form:
-    """A text in some form, and the place in the source from which each of its characters comes."""
-
-    text: str
-    starts: Sequence[int]
-    ends: Sequence[int]
-
-    def source(self, start: int, end: int) -> Place | None:
-        """The place in the source; None where it would cut a character of the source."""
-        cuts_first = start > 0 and self.starts[start] == self.starts[start - 1]
-        cuts_last = end < len(self.starts) and self.starts[end] == self.starts[end - 1]
-        return None if cuts_first or cuts_last else (self.starts[start], self.ends[end - 1])
-
-
 class _Search:
     """A text that quotes are looked for in. Its other forms are made when they are needed."""
 
@@ -119,21 +87,21 @@ class _Search:
         self._text = text
 
     @cached_property
-    def _exact(self) -> _Form:
-        return _Form(self._text, range(len(self._text)), range(1, len(self._text) + 1))
+    def _exact(self) -> Form:
+        return Form(self._text, range(len(self._text)), range(1, len(self._text) + 1))
 
     @cached_property
-    def _folded(self) -> _Form:
-        return _fold(self._text)
+    def _folded(self) -> Form:
+        return fold(self._text)
 
     @cached_property
-    def _caseless(self) -> _Form:
-        return _fold(self._text, caseless=True)
+    def _caseless(self) -> Form:
+        return fold(self._text, caseless=True)
 
     def places(self, quote: str) -> Iterator[Place]:
         """The places of `quote` in the text's order, of the first way to look for it that finds any."""
         quote = quote.strip()
-        folded = _fold(quote).text.strip()
+        folded = fold(quote).text.strip()
         if not folded:
             return
         seen: set[Place] = set()
@@ -144,17 +112,12 @@ class _Search:
         for wanted, caseless in ((folded, True), (bare, False), (bare, True)):
             if not seen and wanted:
                 form = self._caseless if caseless else self._folded
-                same_form = _fold(wanted, caseless=caseless).text
+                same_form = fold(wanted, caseless=caseless).text
                 yield from _unseen(_occurrences(form, same_form, whole=True), seen)
         if not seen:
             # Not without case: "us" is in too many words.
             yield from _unseen(_occurrences(self._exact, quote, whole=False), seen)
             yield from _unseen(_occurrences(self._folded, folded, whole=False), seen)
-
-
-def plain(text: str) -> str:
-    """`text` with one character for all quotes, dashes of a kind, and nothing of no width."""
-    return text.translate(_FOLDED)
 
 
 def _unseen(places: Iterator[Place], seen: set[Place]) -> Iterator[Place]:
@@ -164,55 +127,7 @@ def _unseen(places: Iterator[Place], seen: set[Place]) -> Iterator[Place]:
             yield place
 
 
-def _fold(text: str, *, caseless: bool = False) -> _Form:
-    """`text` with one character for all of a kind, and one blank for white space."""
-    parts: list[str] = []
-    starts, ends = array("q"), array("q")
-    known: dict[str, str] = {}
-    for piece in _PIECE.finditer(text):
-        start, end = piece.span()
-        if piece["blank"]:
-            if parts and parts[-1] == " ":  # with something of no width between them
-                ends[-1] = end
-            else:
-                parts.append(" ")
-                starts.append(start)
-                ends.append(end)
-        elif piece["ascii"]:
-            plain = piece.group().translate(_FOLDED)
-            parts.append(plain.lower() if caseless else plain)
-            starts.extend(range(start, end))
-            ends.extend(range(start + 1, end + 1))
-        else:
-            for first, last in _clusters(text, start, end):
-                cluster = text[first:last]
-                if cluster not in known:
-                    known[cluster] = _folded_cluster(cluster, caseless)
-                folded = known[cluster]
-                if folded:
-                    parts.append(folded)
-                    starts.extend([first] * len(folded))
-                    ends.extend([last] * len(folded))
-    return _Form("".join(parts), starts, ends)
-
-
-def _clusters(text: str, start: int, end: int) -> Iterator[Place]:
-    """Characters of `text` with the marks behind them, which NFKD puts into an order."""
-    for position in range(start + 1, end):
-        if not unicodedata.combining(text[position]) or position - start >= _CLUSTER:
-            yield start, position
-            start = position
-    yield start, end
-
-
-def _folded_cluster(cluster: str, caseless: bool) -> str:
-    folded = unicodedata.normalize("NFKD", cluster.translate(_FOLDED)).translate(_FOLDED)
-    if caseless:
-        folded = unicodedata.normalize("NFKD", folded.casefold())
-    return folded
-
-
-def _occurrences(form: _Form, wanted: str, whole: bool) -> Iterator[Place]:
+def _occurrences(form: Form, wanted: str, whole: bool) -> Iterator[Place]:
     """Places in the source where `wanted` stands in `form`, as whole words or anywhere; never within a number."""
     text, length = form.text, len(wanted)
     position = text.find(wanted)

@@ -19,7 +19,8 @@ from llm_interactive.errors import TaskDataError
 from llm_interactive.labeling.fields import as_text, object_value
 from llm_interactive.labeling.pages import BLOCKS, body_of, is_dropped, is_unseen, line_feeds
 from llm_interactive.labeling.tags import ObjectTag
-from llm_interactive.outputs.places import Place, find_quotes, number, utf16
+from llm_interactive.outputs.places import find_quotes, number, utf16
+from llm_interactive.outputs.spelling import Place
 
 TEXT_OBJECTS = ("Text", "HyperText", "Paragraphs")
 
