@@ -4,48 +4,68 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import chain, islice, product
 from typing import Any
 
 from llm_interactive.outputs.spelling import Form, Place, fold
 
 _MOST_OVERLAPPING = 200
-# What ends a word: no letter or digit, or a letter of a script that puts no blanks between words, or before endings
-# (Thai, Lao, Burmese, Hangul, Khmer, kana, Chinese).
-_BREAK = re.compile(
-    r"[\W\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7ff\uf900-\ufaff"
-    r"\U00020000-\U0003ffff]"
+# What ends a word: no letter or digit, or a letter of a script that puts no blanks between words (Thai, Lao, Burmese,
+# Khmer, kana, Chinese).
+_NO_LETTER = (
+    r"\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff"
+    r"\U00020000-\U0003ffff"
 )
+# Hangul, too, where it may be an ending that is written together with the word.
+_BREAKS = re.compile(f"[{_NO_LETTER}]"), re.compile(rf"[{_NO_LETTER}\u1100-\u11ff\uac00-\ud7ff]")
 # Words like "in", "and" and "the" that Hebrew and Arabic write together with the next one.
 _PROCLITIC = re.compile(r"(?:\A|\W)(?:[והבלמשכ]{1,2}|[وفبلكس]|[وف]?[بلكس]?ال|[وف]?لل)\Z")
+# Where a place cuts a number ("1,250.5", "10:30", "-5") or an emoji (skin tones, families).
+_CUT = re.compile(
+    r"(?<=\d)[.,:'’٫٬]?\d|(?<=\d[.,:'’٫٬])\d"
+    r"|(?:(?<=\A[-+−–])|(?<=\W[-+−–]))\d"
+    r"|(?<=\d)(?<!\d{4})[\xa0\u2009\u202f]\d{3}(?!\d)|(?<=\d[\xa0\u2009\u202f])(?<!\d{4}.)\d{3}(?!\d)"
+    r"|[\U0001f3fb-\U0001f3ff]|\u200d(?=[^\w\s])|(?<=\u200d)[^\w\s]"
+)
+# Where it may cut one: "1 250" may be two numbers.
+_MAY_CUT = re.compile(r"(?<=\d)(?<!\d{4}) \d{3}(?!\d)|(?<=\d )(?<!\d{4} )\d{3}(?!\d)")
+_VARIATION = re.compile("[\ufe00-\ufe0f]*")
 _NO_DIGIT = re.compile(r"\D")
 _PART_OF_A_QUOTE = frozenset("%‰&@#§¶/\\")
+
+_WORDS, _JOINED, _ANYWHERE = range(3)
+"""How a quote stands in a text: as whole words, as words that are written together with others, or within words."""
 
 
 def find_quotes(text: str, quotes: Sequence[str], within: Sequence[Place | None] = ()) -> list[Place | None]:
     """The place of each quote in `text`, None where there is none (left).
 
     The n-th same quote is the n-th place. Exactly as written is looked for first, then but for the form of characters
-    (NFKD, quotes, dashes, zero-width characters, white space), then for upper and lower case, then without punctuation
-    around the quote; as whole words first. Places that no other quote has taken go before places within them.
-    `within` has the part of the text that is looked at first, for each quote or none.
+    (NFKD, quotes, dashes, zero-width characters, white space), then without punctuation around the quote, then for
+    upper and lower case. Whole words go first; words that others are written together with come in where whole ones
+    are too few for the mentions, and parts of words where there is nothing else. Places that no other quote has taken
+    go before places within them. `within` has the part of the text that is looked at first, for each quote or none.
     """
+    whole = 0, len(text)
+    within = within or [None] * len(quotes)
+    mentions = Counter((quote, whole) for quote in quotes)
+    mentions.update((quote, part) for quote, part in zip(quotes, within, strict=True) if part)
     taken: set[Place] = set()
     covered = bytearray(len(text))
     searches: dict[Place, _Search] = {}
     seekers: dict[tuple[str, Place], _Seeker] = {}
     found: list[Place | None] = []
-    for number, quote in enumerate(quotes):
-        part = within[number] if within else None
+    for quote, part in zip(quotes, within, strict=True):
         place = None
-        for start, end in ([part] if part else []) + [(0, len(text))]:
+        for start, end in ([part] if part else []) + [whole]:
             if (start, end) not in searches:
                 searches[start, end] = _Search(text[start:end])
             key = (quote, (start, end))
             if key not in seekers:
-                seekers[key] = _Seeker(searches[start, end].places(quote), start)
+                seekers[key] = _Seeker(searches[start, end].places(quote, mentions[key]), start)
             place = seekers[key].next(taken, covered)
             if place:
                 break
@@ -98,53 +118,74 @@ class _Search:
     def _caseless(self) -> Form:
         return fold(self._text, caseless=True)
 
-    def places(self, quote: str) -> Iterator[Place]:
-        """The places of `quote` in the text's order, of the first way to look for it that finds any."""
+    def places(self, quote: str, mentions: int) -> Iterator[Place]:
+        """The places of `quote`, of the first way to look for it that finds any.
+
+        They are in the text's order, but whole words go first where there is one for each of so many `mentions`.
+        """
         quote = quote.strip()
         folded = fold(quote).text.strip()
         if not folded:
             return
-        seen: set[Place] = set()
-        # Both of these are the same text: it may mix straight and curly quotes.
-        yield from _unseen(_occurrences(self._exact, quote, whole=True), seen)
-        yield from _unseen(_occurrences(self._folded, folded, whole=True), seen)
         bare = _without_outer_punctuation(folded)
-        for wanted, caseless in ((folded, True), (bare, False), (bare, True)):
-            if not seen and wanted:
-                form = self._caseless if caseless else self._folded
-                same_form = fold(wanted, caseless=caseless).text
-                yield from _unseen(_occurrences(form, same_form, whole=True), seen)
-        if not seen:
-            # Not without case: "us" is in too many words.
-            yield from _unseen(_occurrences(self._exact, quote, whole=False), seen)
-            yield from _unseen(_occurrences(self._folded, folded, whole=False), seen)
+        written = partial(self._as_written, quote, folded)
+        same_case = [written, partial(self._folded_places, bare)]
+        any_case = [partial(self._folded_places, text, caseless=True) for text in (folded, bare)]
+        for ways in (same_case, any_case):
+            for how, way in product((_WORDS, _JOINED), ways):
+                if next(way(how), None):
+                    words = list(islice(_different(way(_WORDS)), mentions))
+                    yield from _different(chain(way(_WORDS) if len(words) == mentions else (), way(_JOINED)))
+                    return
+        # Not without case: "us" is in too many words.
+        yield from _different(written(_ANYWHERE))
+
+    def _as_written(self, quote: str, folded: str, how: int) -> Iterator[Place]:
+        # Both are the same text: it may mix straight and curly quotes.
+        yield from self._occurrences(self._exact, quote, how)
+        yield from self._occurrences(self._folded, folded, how)
+
+    def _folded_places(self, wanted: str, how: int, *, caseless: bool = False) -> Iterator[Place]:
+        if wanted:
+            form = self._caseless if caseless else self._folded
+            yield from self._occurrences(form, fold(wanted, caseless=caseless).text, how)
+
+    def _occurrences(self, form: Form, wanted: str, how: int) -> Iterator[Place]:
+        """Places in the source where `wanted` stands in `form`; never within a number."""
+        text, length = form.text, len(wanted)
+        position = text.find(wanted)
+        while position >= 0:
+            end = position + length
+            following = position + 1
+            if _in_one_word(text, position, how) and not (how == _JOINED and _is_after_proclitic(text, position)):
+                # Nothing before the word's end can be a word's begin.
+                following = _next(_BREAKS[how], text, following)
+            elif _cuts(text, position):
+                following = _next(_NO_DIGIT, text, following)
+            elif not (_cuts(text, end) or _in_one_word(text, end, how)):
+                place = self._source(form, position, end)
+                if place:
+                    yield place
+                    following = end
+            position = text.find(wanted, following)
+
+    def _source(self, form: Form, start: int, end: int) -> Place | None:
+        """The place in the text as it is, with what only says how the last character looks."""
+        place = form.source(start, end)
+        if place is None:
+            return None
+        start, end = place
+        if variation := _VARIATION.match(self._text, end):
+            end = variation.end()
+        return None if _cuts(self._text, start) or _cuts(self._text, end) else (start, end)
 
 
-def _unseen(places: Iterator[Place], seen: set[Place]) -> Iterator[Place]:
+def _different(places: Iterator[Place]) -> Iterator[Place]:
+    seen: set[Place] = set()
     for place in places:
         if place not in seen:
             seen.add(place)
             yield place
-
-
-def _occurrences(form: Form, wanted: str, whole: bool) -> Iterator[Place]:
-    """Places in the source where `wanted` stands in `form`, as whole words or anywhere; never within a number."""
-    text, length = form.text, len(wanted)
-    position = text.find(wanted)
-    while position >= 0:
-        end = position + length
-        following = position + 1
-        if whole and _in_one_word(text, position) and not _PROCLITIC.search(text[max(position - 6, 0) : position]):
-            # Nothing before the word's end can be a word's begin.
-            following = _next(_BREAK, text, following)
-        elif _in_one_number(text, position):
-            following = _next(_NO_DIGIT, text, following)
-        elif not (_cuts_off(text, end) or _in_one_number(text, end) or (whole and _in_one_word(text, end))):
-            place = form.source(position, end)
-            if place:
-                yield place
-                following = end
-        position = text.find(wanted, following)
 
 
 def _next(pattern: re.Pattern[str], text: str, position: int) -> int:
@@ -152,26 +193,22 @@ def _next(pattern: re.Pattern[str], text: str, position: int) -> int:
     return match.start() if match else len(text)
 
 
-def _in_one_word(text: str, position: int) -> bool:
-    """Whether the characters before and at `position` belong to one word."""
-    if not 0 < position < len(text) or _BREAK.match(text, position):
+def _in_one_word(text: str, position: int, how: int) -> bool:
+    """Whether the characters before and at `position` belong to one word, or may belong to one number."""
+    if how == _ANYWHERE or not 0 < position < len(text):
         return False
-    return not _BREAK.match(text, position - 1) or _is_mark(text[position - 1])
+    begins = bool(_BREAKS[how].match(text, position))
+    ended = bool(_BREAKS[how].match(text, position - 1)) and not _is_mark(text[position - 1])
+    return not (begins or ended) or bool(_MAY_CUT.match(text, position))
 
 
-def _in_one_number(text: str, position: int) -> bool:
-    """Whether the characters before and at `position` belong to one number, as those of "1,250.5" do."""
-    if not 0 < position < len(text):
-        return False
-    before, at = text[position - 1], text[position]
-    if before.isdigit():
-        return at.isdigit() or (at in ".," and text[position + 1 : position + 2].isdigit())
-    return before in ".," and at.isdigit() and text[max(position - 2, 0) : position - 1].isdigit()
+def _is_after_proclitic(text: str, position: int) -> bool:
+    return bool(_PROCLITIC.search(text[max(position - 6, 0) : position]))
 
 
-def _cuts_off(text: str, end: int) -> bool:
-    """Whether `end` stands between a letter and its mark."""
-    return end < len(text) and _is_mark(text[end])
+def _cuts(text: str, position: int) -> bool:
+    """Whether the characters before and at `position` belong to one number, one letter with its marks, or one emoji."""
+    return 0 < position < len(text) and (bool(_CUT.match(text, position)) or _is_mark(text[position]))
 
 
 def _is_mark(character: str) -> bool:

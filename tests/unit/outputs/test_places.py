@@ -38,7 +38,7 @@ def test_more_mentions_than_places_give_none() -> None:
         ("said Bob", "**Bob**", "Bob"),
         ("in 2024 then", "2024.", "2024"),
         ("me \u200b too", "me too", "me \u200b too"),
-        ("I ❤\ufe0f it", "❤", "❤"),
+        ("I ❤\ufe0f it", "❤", "❤\ufe0f"),
         ("שלום עולם", "עולם", "עולם"),
         ("ذهب محمد", "محمد", "محمد"),
         ("東京に住む", "東京", "東京"),
@@ -59,6 +59,16 @@ def test_what_differs_in_form_only_is_found(text: str, quote: str, place: str) -
         ("pays 5", "-5"),
         ("pays 5", "5%"),
         ("5,000 people", "5"),
+        ("at 10:30", "10"),
+        ("at 10:30", "30"),
+        ("paid 1'250", "250"),
+        ("paid 1\u202f250", "250"),
+        ("it is -5 now", "5"),
+        ("−5", "5"),
+        ("👨\u200d👩\u200d👧", "👨"),
+        ("👨\u200d👩\u200d👧", "👧"),
+        ("👍🏽", "👍"),
+        ("❤\ufe0f\u200d🔥", "❤"),
         ("Bob Smith", "Bob Smyth"),
         ("because", "US"),
         ("Café\u0301", "Cafe"),
@@ -79,6 +89,31 @@ def test_what_differs_in_a_letter_or_a_digit_is_not_found(text: str, quote: str)
 def test_whole_words_go_before_parts_of_words() -> None:
     assert find_quotes("party art", ["art"]) == [(6, 9)]
     assert find_quotes("party", ["art"]) == [(1, 4)]
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("שרון פגשה את רון.", "רון"),
+        ("שרון פגשה את רון.", "רון."),
+        ("הספר שלה. הוא נתן לה", "לה"),
+        ("وصل وسام ثم سام", "سام"),
+        ("이수민과 이수", "이수"),
+        ("pays -5 and 5", "5"),
+        ("at 10:30 they sold 10", "10"),
+        ("a 1 250 b 250", "250"),
+        ("👨\u200d👩\u200d👧 family 👨", "👨"),
+        ("👍🏽 👍", "👍"),
+    ],
+)
+def test_a_whole_word_goes_before_what_may_be_a_part_of_one(text: str, quote: str) -> None:
+    place = len(text.rstrip(".")) - len(quote.rstrip("."))
+    assert [found[0] for found in find_quotes(text, [quote]) if found] == [place]
+
+
+@pytest.mark.parametrize(("text", "quote"), [("rooms 10 250", "250"), ("3-5 days", "5"), ("בירושלים", "ירושלים")])
+def test_what_may_be_a_part_counts_where_there_is_nothing_else(text: str, quote: str) -> None:
+    assert found(text, quote) == [quote]
 
 
 def test_parts_of_words_do_not_count_when_there_are_whole_ones() -> None:
