@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -61,12 +62,14 @@ def _alpha(answers: Answers) -> float | None:
     if answers.kind in (Kind.SPANS, Kind.TEXT):
         return None
     is_number = answers.kind is Kind.NUMBER
-    data = [
+    given = [
         (str(user), str(task), value)
         for user, values in answers.people.items()
         for task, value in values.items()
         if value is not None or not is_number
     ]
+    counts = Counter(task for _, task, _ in given)
+    data = [one for one in given if counts[one[1]] > 1]  # one value alone agrees with nothing
     if not 1 < len({value for _, _, value in data}) <= _MOST_VALUES:
         return None
     task = AnnotationTask(data, distance=interval_distance if is_number else binary_distance)

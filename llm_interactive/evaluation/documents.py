@@ -106,7 +106,7 @@ def _version(version: VersionFigures, heading: Heading) -> dict[str, Any]:
         }
         for case in version.wrong
     ]
-    plain = {name: getattr(version, name) for name in ("version", "n", "unanswered", "failed", "missing")}
+    plain = {name: getattr(version, name) for name in ("version", "n", "unanswered", "odd_scores", "failed", "missing")}
     return plain | {
         "figures": version.figures(),
         "accuracy": version.accuracy,

@@ -39,6 +39,7 @@ class VersionFigures:
         n: tasks with a right value that the version answered or left open.
         accuracy: share of them with just the right value; None of no tasks.
         unanswered: how many of them have no value though people gave one.
+        odd_scores: how many of them have a score that is none, as it is less than 0 or more than 1.
         failed: tasks with a right value and an error text instead of an answer; not in n.
         missing: tasks with a right value and no prediction; not in n.
         wrong: the tasks without the right value, the surest first.
@@ -50,6 +51,7 @@ class VersionFigures:
     n: int
     accuracy: Interval | None
     unanswered: int
+    odd_scores: int
     failed: int
     missing: int
     measures: Measures
@@ -149,7 +151,8 @@ def _figures(
     spent: Mapping[str, Spent],
 ) -> VersionFigures:
     cases = cases_of(answers, right, version)
-    scored = [(case.score, case.is_right) for case in cases if case.score is not None]
+    given = [(case.score, case.is_right) for case in cases if case.score is not None]
+    scored = [(score, hit) for score, hit in given if 0 <= score <= 1]
     wrong = sorted((case for case in cases if not case.is_right), key=lambda case: -(case.score or 0))
     failures = len(failed & right.keys())
     return VersionFigures(
@@ -158,6 +161,7 @@ def _figures(
         len(cases),
         share(len(cases) - len(wrong), len(cases)),
         sum(case.model is None for case in wrong),
+        len(given) - len(scored),
         failures,
         len(right) - len(cases) - failures,
         measure(answers.kind, {case.task: (case.human, case.model) for case in cases}) if cases else Measures({}),

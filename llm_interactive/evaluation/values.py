@@ -11,12 +11,13 @@ from typing import Any
 from rapidfuzz import fuzz
 
 from llm_interactive.errors import TaskDataError, is_error_text
+from llm_interactive.labeling.config import texts_in
 from llm_interactive.labeling.tags import Region
 from llm_interactive.outputs.base import Data, Output
 from llm_interactive.outputs.choices import Choices
 from llm_interactive.outputs.places import number
 from llm_interactive.outputs.ranking import Pairwise
-from llm_interactive.outputs.scalars import DateTime, Number, Rating
+from llm_interactive.outputs.scalars import DateTime, Number, Rating, number_of
 from llm_interactive.outputs.spans import Spans
 from llm_interactive.outputs.textarea import TextArea
 
@@ -65,11 +66,17 @@ def kind_of(output: Output) -> Kind:
 
 
 def value_in(output: Output, regions: Sequence[Region], data: Data) -> Value:
-    """What the regions of an annotation or prediction say; failures shown as a text (`⚠ …`) say nothing."""
+    """What the regions of an annotation or prediction say.
+
+    Failures shown as a text (`⚠ …`) say nothing, nor do numbers that cannot be read, as other backends store them.
+    """
     kind = kind_of(output)
     if kind is Kind.SPANS:
         own = [entry["value"] for entry in regions if entry.get("from_name") == output.control.name]
         return frozenset(span for value in own for span in _spans(value, output.control.tag.lower())) or None
+    if kind is Kind.TEXT:
+        texts = texts_in(regions, output.control)
+        return "\n".join(text for text in texts if not is_error_text(text)) or None
     value = output.value_of(regions)
     if isinstance(output, Choices) and output.depends_on_task:
         value = _named(output, value, data)
@@ -77,10 +84,9 @@ def value_in(output: Output, regions: Sequence[Region], data: Data) -> Value:
         return None
     if kind is Kind.LABELS:
         return frozenset(value)
-    if kind is Kind.TEXT:
-        return "\n".join(text for text in value if not is_error_text(text)).strip() or None
     if kind is Kind.NUMBER:
-        return float(value)
+        found = number_of(value)
+        return None if found is None else float(found)
     return str(value) if kind is Kind.LABEL else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 

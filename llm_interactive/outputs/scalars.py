@@ -33,6 +33,15 @@ def stored_values(control: ControlTag, regions: Sequence[Region], key: str) -> l
     return [value for value in values if value is not None]
 
 
+def number_of(value: Any) -> int | float | None:
+    """The finite number that `value` is or writes out; other than for JSON, True is none."""
+    if isinstance(value, str) and len(value) < 50 and (written := _NUMBER.fullmatch(value.strip())):
+        value = float(value) if written[2] or written[3] else int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if abs(value) <= _MAX_NUMBER else None  # nor is an infinite or undefined one
+
+
 @dataclass(eq=False)
 class Rating:
     """Stars from 1 to `maxRating`; the page shows nothing for 0."""
@@ -57,7 +66,7 @@ class Rating:
 
     def check(self, value: Any, data: Data) -> Checked:
         """An int in the range."""
-        number = _number(value)
+        number = number_of(value)
         if number is not None and 1 <= number <= self.most and number == int(number):
             return Checked(int(number))
         return _unfit(value, self.guide(data))
@@ -91,7 +100,7 @@ class Number:
 
     def check(self, value: Any, data: Data) -> Checked:
         """A number within the bounds."""
-        number = _number(value)
+        number = number_of(value)
         return Checked(number) if number is not None and self._fits(number) else _unfit(value, self.guide(data))
 
     def _fits(self, number: float) -> bool:
@@ -103,7 +112,7 @@ class Number:
         return math.isinf(steps) or abs(steps - round(steps)) * (step or 0) <= 1e-8
 
     def _attribute(self, name: str) -> float | None:
-        return _number(self.control.attributes.get(name))
+        return number_of(self.control.attributes.get(name))
 
     def regions(self, value: Any, data: Data) -> list[Region]:
         """One region."""
@@ -227,15 +236,6 @@ def _read_back(text: str, form: str) -> datetime | None:
         return datetime.strptime(text, form).replace(tzinfo=None)  # noqa: DTZ007
     except ValueError:
         return None
-
-
-def _number(value: Any) -> int | float | None:
-    """The finite number that `value` is or writes out; other than for JSON, True is none."""
-    if isinstance(value, str) and len(value) < 50 and (written := _NUMBER.fullmatch(value.strip())):
-        value = float(value) if written[2] or written[3] else int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if abs(value) <= _MAX_NUMBER else None  # nor is an infinite or undefined one
 
 
 def _unfit(value: Any, form: str) -> Checked:

@@ -51,3 +51,11 @@ def test_numbers_are_unlike_by_their_distance() -> None:
     assert people.likeness == -0.5
     # Squared distances, in both orders: 1 within the tasks, over 4 answers; 51 among 1, 2, 5, 5, over 4·3 pairs.
     assert people.alpha == approx(1 - (2 / 4) / (51 * 2 / 12))
+
+
+def test_a_number_that_nobody_else_gave_agrees_with_nothing() -> None:
+    people = {1: {1: 1.0, 2: 2.0, 3: 3.0}, 2: {1: None}}
+    assert [one.alpha for one in agreements(answers(Kind.NUMBER, people), [])] == [None]
+    everybody = {1: {1: 1.0, 2: 5.0, 3: 9.0}, 2: {1: 2.0, 2: 5.0}}
+    [found] = agreements(answers(Kind.NUMBER, everybody), [])
+    assert found.alpha == approx(1 - (2 / 4) / (51 * 2 / 12))

@@ -115,6 +115,12 @@ def test_an_error_text_that_was_submitted_is_no_text() -> None:
     assert answers(found, "tone").people == {7: {1: "Good"}}
 
 
+@pytest.mark.parametrize("stored", ["12,50", ["x"], float("nan")])
+def test_a_number_that_another_backend_stored_and_nobody_can_read_is_no_answer(stored: Any) -> None:
+    found = gathered(task(annotation(1, 7, stars=4), prediction(1, "m/1", stars=stored)))
+    assert answers(found, "stars").versions["m/1"] == {1: Given(None)}
+
+
 def test_versions_are_known_newest_first() -> None:
     made = prediction(1, "m/1"), prediction(2, "m/2"), prediction(3, "m/0")
     assert gathered(task(annotation(1, 7), *made)).versions == ["m/0", "m/2", "m/1"]

@@ -63,6 +63,15 @@ def test_scores_say_how_many_tasks_can_be_accepted() -> None:
     assert version.confidence.accepted.coverage == 1.0
 
 
+def test_scores_that_are_not_from_0_to_1_are_left_out_and_counted() -> None:
+    odd = {1: Given("A", 7.5), 2: Given("B", 0.8), 3: Given("B", 0.7), 4: Given(None, -1.0)}
+    [found] = evaluate(material({1: RIGHT}, m=odd), MAJORITY, ["m"])
+    [version] = found.versions
+    assert version.odd_scores == 2
+    assert version.confidence is not None
+    assert version.confidence.n == 2
+
+
 def test_money_and_time_stand_beside_the_figures() -> None:
     [version] = report(spent={"m": Spent(0.2, 1.0, 2.0)}).versions
     assert version.spent == Spent(0.2, 1.0, 2.0)
