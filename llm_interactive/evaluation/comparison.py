@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from llm_interactive.evaluation.answers import Answers, Material
 from llm_interactive.evaluation.report import Case, cases_of
 from llm_interactive.evaluation.spending import Spent
 from llm_interactive.evaluation.statistics import (
+    FEWEST,
     Interval,
+    MeanDifference,
     Reach,
     mcnemar,
     mean_difference,
@@ -44,8 +46,11 @@ class Comparison:
         lost, won: the tasks that only the first, or only the second, has right.
         difference: of the shares that are right, the second's less the first's.
         p: of McNemar's exact test.
-        nearness: the mean difference of likeness, for the GRADED kinds.
-        reach: what so many tasks can show, of the nearness where there is one, else of the shares.
+        nearness: the mean difference of likeness, for the GRADED kinds, of as many tasks as have one.
+        unpaired: on how many tasks each has no number though people have one, or the reverse: such have no likeness.
+        by_nearness: whether the nearness decides, and not the shares. It does not where one has more such tasks, as
+            silence would pay.
+        reach: what so many tasks can show, of what decides.
     """
 
     output: str
@@ -59,49 +64,72 @@ class Comparison:
     won: Sequence[Flip]
     difference: Interval
     p: float
-    nearness: Interval | None
+    nearness: MeanDifference | None
+    unpaired: tuple[int, int]
+    by_nearness: bool
     reach: Reach
     spent: tuple[Spent, Spent]
 
     @property
     def better(self) -> str | None:
         """The better version; None where so many tasks show no difference."""
-        decisive = self.nearness or self.difference
-        shown = decisive.low * decisive.high > 0 if self.nearness else self.p < _CHANCE
-        return (self.second if decisive.value > 0 else self.first) if shown else None
+        p = self.nearness.p if self.nearness and self.by_nearness else self.p
+        return (self.second if self._decisive.value > 0 else self.first) if p < _CHANCE else None
 
     @property
     def sentence(self) -> str:
         """What the comparison decides."""
         first, second = self.spent
         if self.better is None:
-            return no_difference(self.n, self.reach, self.smallest_shown) + more_cost(self.second, second, first)
-        amount = self._amount(self.nearness or self.difference)
-        measure = f" in {GRADED[self.kind]}" if self.nearness else ""
+            n = self.nearness.n if self.nearness and self.by_nearness else self.n
+            return no_difference(n, self.reach, self._in_words) + more_cost(self.second, second, first) + self._caution
         price = at_cost(second, first) if self.better == self.second else at_cost(first, second)
-        return f"{self.better} is better by {amount}{measure}{price}"
+        return f"{self.better} is better by {self._amount}{price}{self._caution}"
 
     @property
     def smallest_shown(self) -> str:
-        """The smallest difference that so many tasks show, in words."""
-        smallest = self.reach.smallest
-        return f"{smallest:.2g}" if self.kind is Kind.NUMBER else f"{100 * smallest:.1f} points"
+        """The smallest difference that so many tasks show, in words; a dash where there is none."""
+        return "–" if self.reach.smallest is None else self._in_words(self.reach.smallest)
 
-    def _amount(self, found: Interval) -> str:
-        """The size of a difference with its interval, counted in favour of the better one."""
-        value, low, high = found.value, found.low, found.high
+    @property
+    def _decisive(self) -> Interval:
+        return self.nearness if self.nearness and self.by_nearness else self.difference
+
+    @property
+    def _caution(self) -> str:
+        if self.nearness is None or self.by_nearness:
+            return ""
+        first, second = self.unpaired
+        return (
+            f". The {GRADED[self.kind]} does not decide: it leaves out {first:,} tasks of {self.first} and {second:,} "
+            f"of {self.second}, where either they or people have no number"
+        )
+
+    def _in_words(self, difference: float) -> str:
+        is_number = self.kind is Kind.NUMBER and self.by_nearness
+        return f"{difference:.2g}" if is_number else f"{100 * difference:.1f} points"
+
+    @property
+    def _amount(self) -> str:
+        """The size of what decides with its interval, counted in favour of the better one."""
+        value, low, high = self._decisive.value, self._decisive.low, self._decisive.high
         if value < 0:
             value, low, high = -value, -high, -low
-        if self.kind is Kind.NUMBER:
-            return f"{value:.2g} [{low:.2g}, {high:.2g}]"
-        return f"{100 * value:.1f} points [{100 * low:.1f}, {100 * high:.1f}]"
+        measure = f" in {GRADED[self.kind]}" if self.by_nearness else ""
+        if measure and self.kind is Kind.NUMBER:
+            return f"{value:.2g} [{low:.2g}, {high:.2g}]{measure}"
+        return f"{100 * value:.1f} points [{100 * low:.1f}, {100 * high:.1f}]{measure}"
 
 
-def no_difference(n: int, reach: Reach, smallest: str) -> str:
-    """That `n` tasks do not decide, and what would; `smallest` is the smallest difference to show, in words."""
-    needed = reach.needed if reach.needed and reach.needed > n else None
-    rest = f"about {needed:,} would be needed" if needed else f"{smallest} would have been shown"
-    return f"no difference that {n:,} tasks could show; {rest}"
+def no_difference(n: int, reach: Reach, in_words: Callable[[float], str]) -> str:
+    """That `n` tasks do not decide, and what would; `in_words` tells the smallest difference to show."""
+    if n < FEWEST:
+        return f"no difference that {n} task{'s'[: n != 1]} could show; {FEWEST} are the fewest that show any"
+    if reach.needed and reach.needed > n:
+        return f"no difference that {n:,} tasks could show; about {reach.needed:,} would be needed"
+    if reach.smallest is None:
+        return f"no difference on any of {n:,} tasks"
+    return f"no difference that {n:,} tasks could show; {in_words(reach.smallest)} would have been shown"
 
 
 def at_cost(better: Spent, other: Spent) -> str:
@@ -145,6 +173,8 @@ def _compared(
     won = [_flip(a, b) for a, b in pairs if b.is_right and not a.is_right]
     both = sum(a.is_right and b.is_right for a, b in pairs)
     gains = _gains(answers.kind, pairs)
+    unpaired = _unpaired(answers.kind, [a for a, _ in pairs]), _unpaired(answers.kind, [b for _, b in pairs])
+    by_nearness = bool(gains) and unpaired[0] == unpaired[1]
     n, flips = len(pairs), len(lost) + len(won)
     difference = paired_difference(len(lost), len(won), n)
     return Comparison(
@@ -160,7 +190,9 @@ def _compared(
         difference,
         mcnemar(len(lost), len(won)),
         mean_difference(gains) if gains else None,
-        reach_of_means(gains) if gains else reach_of_shares(difference.value, flips / n, n),
+        unpaired,
+        by_nearness,
+        reach_of_means(gains) if by_nearness else reach_of_shares(difference.value, flips / n, n),
         spent,
     )
 
@@ -172,6 +204,10 @@ def _gains(kind: Kind, pairs: Sequence[tuple[Case, Case]]) -> list[float]:
     # A number that is missing has no distance.
     near = [(a, b) for a, b in pairs if kind is not Kind.NUMBER or None not in (a.human, a.model, b.model)]
     return [likeness(kind, b.human, b.model) - likeness(kind, a.human, a.model) for a, b in near]
+
+
+def _unpaired(kind: Kind, cases: Sequence[Case]) -> int:
+    return sum((case.human is None) != (case.model is None) for case in cases) if kind is Kind.NUMBER else 0
 
 
 def _flip(first: Case, second: Case) -> Flip:

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import binomtest, bootstrap, norm
+from scipy.stats import binomtest, norm, permutation_test, sem, t
 
 LEVEL = 0.95
 POWER = 0.8
 
 _Z = float(norm.ppf((1 + LEVEL) / 2))
 _Z_POWER = float(norm.ppf(POWER))
-_FEWEST_FLIPS = 6  # all to one side: five would still happen by chance in 6 % of cases
+FEWEST = 6
+"""So many tasks it takes at least to show anything: five that all flip to one side still do so by chance in 6 %."""
 
 
 @dataclass(frozen=True)
@@ -49,26 +51,47 @@ def paired_difference(only_first: int, only_second: int, n: int) -> Interval:
     return Interval((only_second - only_first) / n, max(middle - reach, -1), min(middle + reach, 1))
 
 
-def mean_difference(differences: Sequence[float]) -> Interval:
-    """The mean of paired differences with its bootstrap interval; the same in each run."""
-    mean = float(np.mean(differences))
-    if len(set(differences)) < 2:
-        return Interval(mean, mean, mean)
-    found = bootstrap(
-        (differences,), np.mean, n_resamples=2_000, batch=50, method="percentile", rng=np.random.default_rng(0)
-    ).confidence_interval
-    return Interval(mean, float(found.low), float(found.high))
+@dataclass(frozen=True)
+class MeanDifference(Interval):
+    """The mean of `n` paired differences; `p` is how often chance alone would make it as large, whichever its sign."""
+
+    n: int
+    p: float
+
+
+def mean_difference(differences: Sequence[float]) -> MeanDifference:
+    """The mean of paired differences with Student's interval, and p by turning signs at random; the same in each run.
+
+    One more difference to each side, as large as the largest, keeps few or equal ones from looking sure, as Bonett
+    and Price add a flip to each side.
+    """
+    found = np.array(differences)
+    largest = np.abs(found).max()
+    padded = np.append(found, [largest, -largest])
+    reach = float(t.ppf((1 + LEVEL) / 2, len(padded) - 1) * sem(padded))
+    middle = float(padded.mean())
+    return MeanDifference(float(found.mean()), middle - reach, middle + reach, len(found), _p_of_signs(found))
+
+
+def _p_of_signs(differences: NDArray[np.float64]) -> float:
+    found = differences[differences != 0]
+    if len(found) < 2:  # its other sign makes it as large
+        return 1.0
+    rng = np.random.default_rng(0)
+    # Exact up to 10 differences, of which 6 are the fewest for less than 5 %, as with McNemar's test.
+    tested = permutation_test((found,), np.sum, permutation_type="samples", n_resamples=1_999, batch=100, rng=rng)
+    return float(tested.pvalue)
 
 
 @dataclass(frozen=True)
 class Reach:
     """What a number of tasks can show, at a level of 5 % with a power of 80 %.
 
-    `smallest` is the smallest difference, `needed` the number of tasks that would show the difference that was seen;
-    None where there is none.
+    `smallest` is the smallest difference, None where there is none, as the tasks are too few, or where it is unknown,
+    as all are alike. `needed` is the number of tasks that would show the difference that was seen; None without one.
     """
 
-    smallest: float
+    smallest: float | None
     needed: int | None
 
 
@@ -78,18 +101,19 @@ def reach_of_shares(difference: float, flips: float, n: int) -> Reach:
     def lacking(value: float) -> float:
         return _tasks_needed(value, flips) - n
 
-    smallest = 1.0 if lacking(1.0) >= 0 else float(brentq(lacking, 1e-6, 1.0, xtol=1e-4))
+    smallest = None if n < FEWEST else float(brentq(lacking, 1e-6, 1.0, xtol=1e-4))
     return Reach(smallest, _tasks_needed(abs(difference), flips) if difference else None)
 
 
 def reach_of_means(differences: Sequence[float]) -> Reach:
     """What so many tasks show of a mean difference."""
     n, mean, spread = len(differences), float(np.mean(differences)), (_Z + _Z_POWER) * float(np.std(differences))
-    return Reach(spread / math.sqrt(n), math.ceil((spread / mean) ** 2) if mean else None)
+    smallest = spread / math.sqrt(n) if n >= FEWEST and spread else None
+    return Reach(smallest, max(math.ceil((spread / mean) ** 2), FEWEST) if mean else None)
 
 
 def _tasks_needed(difference: float, flips: float) -> int:
     """Connor's number of pairs for McNemar's test (1987), and enough for as many flips as it takes at least."""
     flips = max(flips, difference)
     root = _Z * math.sqrt(flips) + _Z_POWER * math.sqrt(max(flips - difference**2, 0))
-    return math.ceil(max((root / difference) ** 2, _FEWEST_FLIPS / difference))
+    return math.ceil(max((root / difference) ** 2, FEWEST / difference))

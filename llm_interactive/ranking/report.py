@@ -81,8 +81,7 @@ class RankingReport:
             return f"{best.version} is ahead on the whole, but loses against {rival.version}: none is the best"
         if not rate.is_shown:
             ahead = f"{best.version} is ahead, but against {rival.version} there is " if len(others) > 1 else ""
-            smallest = f"a win rate of {100 * rate.smallest_shown:.1f} %"
-            undecided = no_difference(rate.n, rate.reach, smallest)
+            undecided = no_difference(rate.n, rate.reach, lambda least: f"a win rate of {50 + 50 * least:.1f} %")
             return ahead + undecided + more_cost(rival.version, rival.spent, best.spent)
         wins = f"it wins {100 * share.value:.1f} % [{100 * share.low:.1f}, {100 * share.high:.1f}] of {rate.n:,} tasks"
         if len(others) == 1:

@@ -76,9 +76,9 @@ class Rate:
         return reach_of_shares((won - lost) / self.n, (won + lost) / self.n, self.n)
 
     @property
-    def smallest_shown(self) -> float:
-        """The smallest rate above a half that so many tasks show."""
-        return (1 + self.reach.smallest) / 2
+    def smallest_shown(self) -> float | None:
+        """The smallest rate above a half that so many tasks show; None where they are too few."""
+        return None if self.reach.smallest is None else (1 + self.reach.smallest) / 2
 
     def reversed(self) -> Rate:
         """The other side's."""

@@ -54,7 +54,7 @@ def test_numbers_are_unlike_by_their_distance() -> None:
 
 
 def test_a_number_that_nobody_else_gave_agrees_with_nothing() -> None:
-    people = {1: {1: 1.0, 2: 2.0, 3: 3.0}, 2: {1: None}}
+    people: dict[int, dict[int, Any]] = {1: {1: 1.0, 2: 2.0, 3: 3.0}, 2: {1: None}}
     assert [one.alpha for one in agreements(answers(Kind.NUMBER, people), [])] == [None]
     everybody = {1: {1: 1.0, 2: 5.0, 3: 9.0}, 2: {1: 2.0, 2: 5.0}}
     [found] = agreements(answers(Kind.NUMBER, everybody), [])

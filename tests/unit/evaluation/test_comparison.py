@@ -81,14 +81,52 @@ def test_an_unknown_price_is_not_spoken_of() -> None:
 
 def test_texts_are_compared_by_similarity() -> None:
     found = compared(Kind.TEXT, [("abcd", "abxx", "abcx"), ("abcd", "axxx", "abxx"), ("abcd", "abcx", "abcd")] * 5)
-    assert found.sentence == "b is better by 25.0 points [25.0, 25.0] in similarity"
+    assert found.sentence == "b is better by 25.0 points [15.8, 28.3] in similarity"
 
 
 def test_numbers_are_compared_by_their_error_where_both_have_one() -> None:
     found = compared(Kind.NUMBER, [(3.0, 5.0, 3.0), (3.0, 4.0, 3.0), (3.0, None, 3.0)])
     assert found.nearness is not None
     assert found.nearness.value == 1.5
-    assert found.n == 3
+    assert (found.n, found.nearness.n) == (3, 2)
+
+
+def test_who_leaves_more_numbers_open_is_not_the_better_one_for_the_few_that_are_given() -> None:
+    silent = [(float(n), n + n % 3 / 1, float(n) if n < 12 else None) for n in range(99)]
+    found = compared(Kind.NUMBER, silent)
+    assert found.better == "a"
+    assert found.sentence == (
+        "a is better by 21.2 points [9.4, 32.2]. The mean error does not decide: it leaves out 0 tasks of a and "
+        "87 of b, where either they or people have no number"
+    )
+
+
+def test_who_gives_numbers_where_people_have_none_is_not_the_better_one() -> None:
+    found = compared(Kind.NUMBER, [(1.0, 2.0, 1.0)] * 8 + [(None, None, 9.0)] * 30)
+    assert found.better == "a"
+
+
+def test_numbers_left_open_by_both_alike_leave_the_error_to_decide() -> None:
+    found = compared(Kind.NUMBER, [(1.0, 3.0, 2.0), (1.0, 4.0, 2.0)] * 4 + [(1.0, None, None)] * 4)
+    assert found.by_nearness
+    assert found.better == "b"
+
+
+@pytest.mark.parametrize("kind", [Kind.LABEL, Kind.NUMBER, Kind.TEXT])
+@pytest.mark.parametrize("n", [1, 5])
+def test_fewer_than_six_tasks_decide_nothing_and_say_so(kind: Kind, n: int) -> None:
+    values = (1.0, 9.0, 1.0) if kind is Kind.NUMBER else ("right", "wrong", "right")
+    for rows in ([values] * n, [values[:2] * 2][:1] * n):
+        found = compared(kind, [row[:3] for row in rows])
+        assert found.better is None
+        tasks = "1 task" if n == 1 else "5 tasks"
+        assert found.sentence == f"no difference that {tasks} could show; 6 are the fewest that show any"
+        assert found.smallest_shown == "–"
+
+
+def test_versions_that_are_the_same_everywhere_show_no_difference_of_nothing() -> None:
+    found = compared(Kind.TEXT, [("abcd", "abcx", "abcx")] * 8)
+    assert (found.sentence, found.smallest_shown) == ("no difference on any of 8 tasks", "–")
 
 
 @pytest.mark.parametrize(("won", "better"), [(5, None), (6, "b")])

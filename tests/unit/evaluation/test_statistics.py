@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from llm_interactive.evaluation.statistics import (
     Interval,
+    Reach,
     mcnemar,
     mean_difference,
     paired_difference,
@@ -58,8 +60,31 @@ def test_a_mean_difference_has_the_same_interval_in_each_run() -> None:
     assert found.low < found.value < found.high
 
 
-def test_equal_differences_leave_no_doubt() -> None:
-    assert mean_difference([0.5, 0.5]) == Interval(0.5, 0.5, 0.5)
+def test_a_mean_difference_has_students_interval_with_one_more_difference_to_each_side() -> None:
+    # 2, 2, 2, and 2 and −2: mean 1.2, standard deviation √(12.8/4), t of 4 degrees of freedom 2.7764
+    reach = 2.7764 * math.sqrt(12.8 / 4 / 5)
+    found = mean_difference([2.0, 2.0, 2.0])
+    assert (found.value, found.low, found.high) == (2.0, approx(1.2 - reach, abs=1e-4), approx(1.2 + reach, abs=1e-4))
+
+
+@pytest.mark.parametrize(
+    ("differences", "p"),
+    [
+        ([0.0, 0.0], 1.0),
+        ([3.0], 1.0),
+        ([1.0] * 5 + [0.0] * 90, 2 / 32),
+        ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2 / 64),
+        ([1.0, 2.0, 3.0, 4.0, 5.0, -1.0], 6 / 64),
+    ],
+)
+def test_p_of_a_mean_difference_is_the_share_of_signs_that_make_it_as_large(differences: list[float], p: float) -> None:
+    assert mean_difference(differences).p == approx(p)
+
+
+@pytest.mark.parametrize("n", [2, 5, 10])
+def test_chance_alone_is_rarely_taken_for_a_difference(n: int) -> None:
+    noise = np.random.default_rng(1).normal(size=(100, n))
+    assert sum(mean_difference(one.tolist()).p < 0.05 for one in noise) <= 0.07 * len(noise)
 
 
 def test_connors_number_of_pairs() -> None:
@@ -76,7 +101,12 @@ def test_six_flips_to_one_side_are_the_fewest_that_chance_does_not_bring() -> No
 
 
 def test_too_few_tasks_show_nothing_at_all() -> None:
-    assert reach_of_shares(0.5, 0.5, 4).smallest == 1.0
+    assert reach_of_shares(0.5, 0.5, 5).smallest is None
+    assert reach_of_means([0.5, 0.1]) == Reach(None, 6)
+
+
+def test_differences_that_are_all_the_same_tell_nothing_of_smaller_ones() -> None:
+    assert reach_of_means([0.0] * 8) == Reach(None, None)
 
 
 def test_without_a_difference_no_number_of_tasks_would_show_it() -> None:

@@ -50,7 +50,8 @@ def test_what_chance_may_have_made_is_no_difference() -> None:
     assert found.sentence == (
         "no difference that 20 tasks could show; about 194 would be needed. b/1 costs 0.5 × as much"
     )
-    assert report(*duel(2, 2)).sentence.startswith("no difference that 4 tasks could show; a win rate of ")
+    assert report(*duel(20, 20)).sentence.startswith("no difference that 40 tasks could show; a win rate of ")
+    assert report(*duel(2, 2)).sentence == "no difference that 4 tasks could show; 6 are the fewest that show any"
 
 
 def test_of_three_models_the_best_is_the_one_that_beats_all_others() -> None:
