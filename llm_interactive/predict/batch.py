@@ -154,7 +154,7 @@ class BatchRun:
     def _ask_all(self) -> None:
         images = self._services.images
         if self._project.shows_images:
-            try_an_image(self._services, self._project, self._tasks, self._deadline)
+            try_an_image(self._services, self._project, self._tasks, self._deadline, self._budget)
             # In any order: of a batch that is not ready by its deadline, the next retrieval comes to other tasks.
             numbers = random.sample(range(len(self._tasks)), len(self._tasks))
             images.in_background(partial(self._ask, [number]) for number in numbers)

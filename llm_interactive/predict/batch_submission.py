@@ -26,7 +26,7 @@ from llm_interactive.errors import (
 from llm_interactive.llm.batch_api import MOST_BYTES, MOST_LINES, BatchAPI
 from llm_interactive.llm.prices import BATCH_API_SHARE
 from llm_interactive.llm.turns import Queue
-from llm_interactive.predict.budget import Budget, largest
+from llm_interactive.predict.budget import Budget
 from llm_interactive.predict.examples import Example
 from llm_interactive.predict.prepare import PreparedTask, Task, id_of
 from llm_interactive.predict.project import Project
@@ -42,6 +42,7 @@ _GROUP = 200
 _PREPARED_AT_ONCE = 8
 _GROUP_SECONDS = 3600.0
 _PAUSE = 0.5
+_TELLING_CALLS, _MARGIN = 50, 1.5
 
 
 class Submission:
@@ -55,7 +56,7 @@ class Submission:
         self._api = api
         self._project = project
         self._budget = budget
-        self._longest: int | None = None
+        self._longest = self._longest_so_far() if budget else None
         self._is_tried = services.settings.openai_provider == "azure"  # whose deployments for batches take no calls
         self.stopped: BackendError | None = None
         self.requests = self.batches = 0
@@ -89,7 +90,7 @@ class Submission:
         services, project = self._services, self._project
         images, model = services.images, project.options.model
         if not self._is_tried and project.shows_images and not images.knows(model):
-            try_an_image(services, project, tasks, Deadline.after(_GROUP_SECONDS))
+            try_an_image(services, project, tasks, Deadline.after(_GROUP_SECONDS), self._budget)
             # An image that was taken was the first request.
             self._is_tried = images.knows(model) and images.sends_images(model)
         self._outbox.tasks += [int(id_of(task)) for task in tasks]
@@ -143,17 +144,21 @@ class Submission:
 
     def _add(self, key: str, prepared: PreparedTask) -> None:
         if self._budget:
-            if self._longest is None:
-                calls = self._services.store.usage.calls(self._project.id, [self._project.version])
-                self._longest = max((call.completion_tokens for call in calls), default=0)
-            most = largest(prepared.request)
-            self._budget.reserve(
-                replace(most, completion_tokens=self._longest or most.completion_tokens), BATCH_API_SHARE
-            )
+            try:
+                self._budget.reserve(prepared.request, BATCH_API_SHARE, self._longest)
+            except RejectedError as error:
+                self.stopped = error
+                return
         line = self._api.line(key, prepared.request)
         if self._outbox.is_full(line):
             self._flush()
         self._outbox.add(key, prepared.task, line)
+
+    def _longest_so_far(self) -> int | None:
+        """Tokens that no reply is likely to pass, once some dozens have shown how long replies are."""
+        calls = self._services.store.usage.calls(self._project.id, [self._project.version])
+        longest = max((call.completion_tokens for call in calls), default=0)
+        return round(_MARGIN * longest) if len(calls) >= _TELLING_CALLS else None
 
     def _flush(self) -> None:
         if sent := self._outbox.send():

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import BackendError
@@ -13,6 +11,7 @@ from llm_interactive.llm.completion import BATCHED_TOKENS
 from llm_interactive.llm.prices import total
 from llm_interactive.predict.prepare import PreparedTask, Task
 from llm_interactive.predict.project import Project
+from llm_interactive.predict.size import size_of
 from llm_interactive.services import Services
 
 _BYTES_PER_TOKEN = 4
@@ -88,9 +87,5 @@ def _mean(values: Sequence[float]) -> float | None:
 
 def _tokens(prepared: PreparedTask) -> int:
     """About how many tokens a request has; an image counts as its usual thousand."""
-    contents = [message.get("content") for message in prepared.request.messages]
-    parts: list[Any] = [part for content in contents for part in (content if isinstance(content, list) else [content])]
-    images = [part for part in parts if isinstance(part, dict) and "image_url" in part]
-    texts = [part for part in parts if part not in images]
-    text = json.dumps([texts, prepared.request.schema], ensure_ascii=False)
-    return len(text.encode()) // _BYTES_PER_TOKEN + _IMAGE_TOKENS * len(images)
+    size = size_of(prepared.request)
+    return size.text_bytes // _BYTES_PER_TOKEN + _IMAGE_TOKENS * size.images

@@ -77,14 +77,16 @@ class Replies:
         except TimeoutError:
             raise DeadlineError("The model did not reply in time. Try again.") from None
 
-    def ask_for_one(self, prepared: PreparedTask, deadline: Deadline, origin: Origin) -> Reply:
+    def ask_for_one(
+        self, prepared: PreparedTask, deadline: Deadline, origin: Origin, budget: Budget | None = None
+    ) -> Reply:
         """The reply to one task of a batch.
 
         Raises:
             BackendError: there is none; the cause.
         """
         queue = Queue(prepared.request.model)
-        [asked] = self.ask_for({self.key(prepared): prepared}, queue, deadline, origin).values()
+        [asked] = self.ask_for({self.key(prepared): prepared}, queue, deadline, origin, budget).values()
         return asked.future.result()
 
     def ask_for(
@@ -212,7 +214,7 @@ class _Bill:
     def add(self, request: ChatRequest, reply: Reply, seconds: float, outcome: str) -> None:
         """Note a call that took `seconds`."""
         if self.budget:
-            self.budget.pay(reply)
+            self.budget.pay(request, reply)
         tokens = {name: getattr(reply, name) for name in TOKENS}
         origin = self.origin.by(request.model)
         self.calls.append(Call(origin.project, origin.version, self.task, request.model, outcome, seconds, **tokens))

@@ -32,6 +32,19 @@ def answer(call: Call) -> Reply:
     return Reply(texts=[json.dumps({"response": f"statement {number_in(call)}", "sentiment": [label]})])
 
 
+def costing(reply: Reply, prompt_tokens: int, completion_tokens: int) -> Reply:
+    """`reply`, with one text, as a completion that took so many tokens."""
+    [text] = reply.texts
+    usage = {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+    }
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+    made = {"id": "c", "object": "chat.completion", "created": 1, "model": "one", "choices": [choice], "usage": usage}
+    return Reply(body=json.dumps(made).encode())
+
+
 def counts(studio: FakeLabelStudio) -> dict[int, int]:
     """How many tasks have how many predictions."""
     return Counter(len(studio.predictions_of(task["id"])) for task in studio.tasks)

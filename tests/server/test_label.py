@@ -21,7 +21,7 @@ from llm_interactive.settings import Settings
 from llm_interactive.store.store import Store
 from testing.label_studio import FakeLabelStudio
 from testing.llm import Call, FakeLLM, Reply
-from tests.server.statements import Label, Make, answer, counts, number_in, summary
+from tests.server.statements import Label, Make, answer, costing, counts, number_in, summary
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "llm_interactive", "label", "--project", "1"]
@@ -96,12 +96,25 @@ def test_only_missing_leaves_out_what_has_a_prediction_of_the_version(
 
 def test_a_limit_of_money_is_not_passed_and_the_next_run_goes_on(llm: FakeLLM, label: Label, statements: Make) -> None:
     studio = statements(60)
-    stopped = summary(label(studio, "--yes", "--json", "--max-cost", "0.05"), status=1)
-    assert stopped["done"] == len(llm.calls) == 45  # at 0.11 cents each
+    llm.answer = lambda call: costing(answer(call), 300, 50)
+    stopped = summary(label(studio, "--yes", "--json", "--max-cost", "1", MAX_TOKENS="50"), status=1)
+    assert stopped["done"] == len(llm.calls) < 60
+    assert 0.9 < stopped["cost"] <= 1
     [cause] = stopped["failed"]
-    assert "limit of $0.05" in cause
-    assert summary(label(studio, "--yes", "--json"))["done"] == 60
+    assert "limit of $1 is reached" in cause
+    assert summary(label(studio, "--yes", "--json", MAX_TOKENS="50"))["done"] == 60
     assert len(llm.calls) == 60
+
+
+def test_a_long_task_is_left_out_where_it_alone_might_pass_the_limit(
+    llm: FakeLLM, label: Label, statements: Make
+) -> None:
+    studio = statements(4)
+    studio.tasks[1]["data"]["text"] += "x " * 20_000
+    stopped = summary(label(studio, "--yes", "--json", "--max-cost", "1"), status=1)
+    assert (stopped["done"], sorted(map(number_in, llm.calls))) == (3, [1, 3, 4])
+    [cause] = stopped["failed"]
+    assert "This task alone might cost more than the limit of $1." in cause
 
 
 def test_a_prompt_from_a_file_goes_before_a_pinned_one(

@@ -30,7 +30,7 @@ from testing.batch_api import FakeBatchAPI
 from testing.label_studio import FakeLabelStudio
 from testing.llm import Call, Reply, error
 from tests.server.bodies import choices_region, texts_region
-from tests.server.statements import Label, Make, answer, counts, number_in, summary
+from tests.server.statements import Label, Make, answer, costing, counts, number_in, summary
 
 ROOT = Path(__file__).parents[2]
 
@@ -288,14 +288,24 @@ def test_no_more_is_sent_than_the_limit_of_money_allows(
 ) -> None:
     monkeypatch.setattr(batch_submission, "_GROUP", 10)
     studio = statements(30)
-    found = summary(label(studio, "--json", "--max-cost", "0.1"), status=1)
+    llm.answer = lambda call: costing(answer(call), 300, 5 if number_in(call) == 1 else 3000)
+    found = summary(label(studio, "--json", "--max-cost", "1"), status=1)
     [cause] = found["failed"]
-    assert "The limit of $0.1 is reached" in cause
+    assert "The limit of $1 is reached" in cause
     assert 1 < found["done"] < 20
-    assert found["cost"] <= 0.1
+    assert 0.5 < found["cost"] <= 1
     assert found["failed"][cause] < 30 - found["done"]  # the others were not even read
     summary(label(studio, "--json"))
     assert paid(llm) == dict.fromkeys(range(1, 31), 1)
+
+
+def test_how_long_replies_are_is_known_after_some_dozens(
+    llm: FakeBatchAPI, label: Label, statements: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_submission, "_TELLING_CALLS", 3)
+    studio = statements(12)
+    summary(label(studio, "--json", "--task", "1,2,3"))
+    assert summary(label(studio, "--json", "--max-cost", "0.2"))["done"] == 12  # of 4,000 tokens each, 3 would be
 
 
 def interrupted_by(llm: FakeBatchAPI, monkeypatch: pytest.MonkeyPatch) -> None:
