@@ -157,9 +157,10 @@ class Form:
         `cut`: a reply ended at the limit of tokens.
         """
         values: dict[str, Any] = {}
-        texts: list[Any] = list(replies)
         sure: dict[str, float | None] = {}
-        if not self.is_plain:
+        if self.is_plain:
+            texts = [self.asked[0].check(reply, data).value for reply in replies]
+        else:
             answers = [self.read(reply, data, cut=cut) for reply in replies]
             values = dict(answers[0].values)
             texts = [answer.values.get(self.texts[0].name) for answer in answers] if self.texts else []
@@ -167,7 +168,8 @@ class Form:
         if self.rivals:
             values |= {rival.control.name: text for rival, text in zip(self.rivals, texts, strict=False)}
         elif len(texts) > 1 or self.is_plain:
-            values[self.texts[0].name] = [text for text in texts if text]
+            several = [text if isinstance(text, list) else [text] for text in texts if text]
+            values[self.texts[0].name] = [text for some in several for text in some]
         return Filled([_scored(region, sure) for region in self._regions(values, data)], sure)
 
     def _regions(self, values: Mapping[str, Any], data: Data) -> list[Region]:

@@ -253,6 +253,26 @@ def test_all_plain_replies_stand_in_the_response(form: Make) -> None:
     assert filled(form(AREAS), "first", "second", "third") == {"response": ["first", "second", "third"]}
 
 
+TWO = '<TextArea name="second" toName="text"/>' + choices("A", "B").replace('"c"', '"preference"')
+
+
+@pytest.mark.parametrize("inside", [AREAS, AREAS + TWO, AREAS + choices("A", "B")])
+def test_a_text_that_label_studio_cannot_keep_is_made_one_that_it_can(form: Make, inside: str) -> None:
+    reply = "a\x00b\ud800c"
+    made = form(inside)
+    said = reply if made.is_plain else {"response": reply, "c": "A"}
+    assert filled(made, said)["response"] == ["ab?c"]
+
+
+def test_several_replies_with_several_texts_are_one_list(form: Make) -> None:
+    several: list[dict[str, Any]] = [
+        {"response": ["a", "b"], "c": "A"},
+        {"response": "d", "c": "A"},
+        {"response": None, "c": "A"},
+    ]
+    assert filled(form(AREAS + choices("A", "B")), *several)["response"] == ["a", "b", "d"]
+
+
 def test_one_reply_fills_all_outputs(form: Make) -> None:
     inside = AREAS + choices("Yes", "No") + NOTES
     reply = {"response": "R", "c": "No", "notes": "N"}
