@@ -19,6 +19,7 @@ from llm_interactive.outputs.relations import Relations
 from llm_interactive.outputs.schema import guide, object_schema
 from llm_interactive.outputs.scores import Probability, has_labels, scores
 from llm_interactive.outputs.textarea import TextArea
+from llm_interactive.outputs.visibility import shown
 
 _MEANT = (
     "allownested choice format leafsonly max maxrating maxsubmissions maxusages min only peritem perregion step value "
@@ -133,12 +134,17 @@ class Form:
         return self._constant[1] if self._constant else guide(self._open(data), data)
 
     @cached_property
+    def filled_controls(self) -> tuple[ControlTag, ...]:
+        """The controls that are filled, those of regions too."""
+        left = [control for control, _ in self.unfilled]
+        return tuple(control for control in self.spec.controls if control not in left)
+
+    @cached_property
     def digest(self) -> str:
         """What of the form makes a prediction another one (64 hex digits); what tasks bring does not count."""
-        tags = [control for control in self.spec.controls if control not in [tag for tag, _ in self.unfilled]]
         outcome = [
             self.guide({}) if self._constant else None,
-            [_meaning(tag) for tag in tags],
+            [_meaning(tag) for tag in self.filled_controls],
             [[tag.name, tag.tag, tag.value] for tag in self.spec.objects],
             [tag.title for tag in self.spec.objects] if len(self.spec.objects) > 1 else None,
         ]
@@ -170,7 +176,8 @@ class Form:
         elif len(texts) > 1 or self.is_plain:
             several = [text if isinstance(text, list) else [text] for text in texts if text]
             values[self.texts[0].name] = [text for some in several for text in some]
-        return Filled([_scored(region, sure) for region in self._regions(values, data)], sure)
+        made = shown(self._regions(values, data), self.filled_controls)
+        return Filled([_scored(region, sure) for region in made], sure)
 
     def _regions(self, values: Mapping[str, Any], data: Data) -> list[Region]:
         found: list[Region] = []

@@ -116,21 +116,8 @@ def regions_of(
     per_region: Sequence[Output], item: Mapping[str, Any], data: Data, target: ObjectTag, id: str
 ) -> list[Region]:
     """The regions of an object's per-region values: they have the id and the object of the region they belong to."""
-    made = [
-        entry
-        for output in per_region
-        if _goes_with(output.control, item["label"])
-        for entry in output.regions(item.get(output.control.name), data)
-    ]
+    made = [entry for output in per_region for entry in output.regions(item.get(output.control.name), data)]
     return [{**entry, "id": id, "to_name": target.name} for entry in made]
-
-
-def _goes_with(control: ControlTag, label: str) -> bool:
-    """Whether the page shows a per-region control for a region with that label (`whenLabelValue`)."""
-    wanted = [set(condition.values) for condition in control.conditions if condition.kind == "region-selected"]
-    # On the control itself it counts without a `visibleWhen`, too (regions/Result.js, canBeSubmitted).
-    wanted.append({text.strip() for text in control.attributes.get("whenlabelvalue", "").split(",") if text.strip()})
-    return all(not labels or label in labels for labels in wanted)
 
 
 def values_of(per_region: Sequence[Output], regions: Sequence[Region], id: Any) -> dict[str, Any]:

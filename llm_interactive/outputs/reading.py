@@ -14,8 +14,8 @@ from llm_interactive.outputs.choices import Choices
 from llm_interactive.outputs.json_objects import objects_in
 from llm_interactive.outputs.options import fold
 from llm_interactive.outputs.plain_text import match
-from llm_interactive.outputs.schema import visible
 from llm_interactive.outputs.textarea import is_response
+from llm_interactive.outputs.visibility import Page
 
 _CUT = "the answer was too long and was cut off"
 _NOT_JSON = "the answer is not a JSON object with the keys that were asked for"
@@ -64,7 +64,7 @@ def read(reply: str, outputs: Sequence[Output], data: Data, *, cut: bool = False
         values[name] = checked.value
         if checked.fault:
             faults[name] = f'"{name}" {checked.fault}'
-    shown = _shown(values, outputs)
+    shown = _shown(values, outputs, data)
     said = [_CUT] if cut else []
     said += [fault for output in shown if (fault := faults.get(output.control.name))]
     return Answer(_of(shown, values), tuple(said))
@@ -97,11 +97,15 @@ def _from_text(text: str, outputs: Sequence[Output], data: Data, *, cut: bool) -
     faults = [_CUT] if cut else []
     if (not labelled and not areas) or text.startswith("{"):
         faults.append(_NOT_JSON)
-    return Answer(_of(_shown(values, outputs), values), tuple(faults), is_json=False)
+    return Answer(_of(_shown(values, outputs, data), values), tuple(faults), is_json=False)
 
 
-def _shown(values: Mapping[str, Any], outputs: Sequence[Output]) -> list[Output]:
-    return [output for output in outputs if visible(output.control, values, outputs)]
+def _shown(values: Mapping[str, Any], outputs: Sequence[Output], data: Data) -> Sequence[Output]:
+    if not any(output.control.conditions for output in outputs):
+        return outputs
+    regions = [made for output in outputs for made in output.regions(values.get(output.control.name), data)]
+    page = Page(regions, [output.control for output in outputs])
+    return [output for output in outputs if page.shows(output.control)]
 
 
 def _of(outputs: Sequence[Output], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,15 @@
-"""The outputs of a prompt together: their JSON schema, the field guide, and which of them are shown."""
+"""The outputs of a prompt together: their JSON schema and the field guide."""
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from llm_interactive.errors import LabelingConfigError
-from llm_interactive.labeling.tags import Condition, ControlTag, Label
+from llm_interactive.labeling.tags import ControlTag
 from llm_interactive.outputs.base import Data, Output, Schema
-from llm_interactive.outputs.options import JOINT
 from llm_interactive.outputs.textarea import is_response
 
 # What the strictest servers take in all (Azure's page of December 2025; llama.cpp's time grows with it as well).
@@ -81,59 +80,6 @@ def ordered(outputs: Sequence[Output]) -> list[Output]:
         placed += free or waiting
         waiting = [output for output in waiting if output not in free] if free else []
     return placed
-
-
-def visible(control: ControlTag, answer: Mapping[str, Any], outputs: Sequence[Output]) -> bool:
-    """Whether the page shows `control` when `answer` (checked values by control name) is filled in.
-
-    As the editor does it (mixins/Visibility.js): what hangs on a control that is hidden or not filled is hidden.
-    """
-    return _visible(control, answer, {output.control.name: output.control for output in outputs}, frozenset())
-
-
-def _visible(
-    control: ControlTag, answer: Mapping[str, Any], controls: Mapping[str, ControlTag], asked: frozenset[str]
-) -> bool:
-    def chosen(condition: Condition) -> bool:
-        if condition.control is None:
-            return any(answer.get(other.name) for other in controls.values() if other.tag == "Choices")
-        other = controls.get(condition.control)
-        if other is None or other.name in asked or not _visible(other, answer, controls, asked | {other.name}):
-            return False
-        given = _names(answer.get(other.name), other)
-        return bool(given & set(condition.values) if condition.values else given)
-
-    def holds(condition: Condition) -> bool:
-        if condition.kind.startswith("choice-"):
-            return chosen(condition) == (condition.kind == "choice-selected")
-        if condition.kind == "region-selected" and not control.per_region:
-            return any(
-                not condition.values or _names(span.get("label"), other) & set(condition.values)
-                for other in controls.values()
-                if condition.control in (None, other.name)
-                for span in _spans(answer.get(other.name))
-            )
-        return True
-
-    return all(map(holds, control.conditions))
-
-
-def _names(value: Any, control: ControlTag) -> set[str]:
-    """The names and stored values of the labels in `value`; a path is also its last label."""
-    texts = [str(item) for item in (value if isinstance(value, list) else [value]) if item is not None]
-    given = {*texts, *(text.rpartition(JOINT)[2] for text in texts)}
-    both = [{label.name, label.stored} for label in _all(control.labels)]
-    return given.union(*(names for names in both if given & names))
-
-
-def _all(labels: Sequence[Label]) -> Iterator[Label]:
-    for label in labels:
-        yield label
-        yield from _all(label.children)
-
-
-def _spans(value: Any) -> list[Mapping[str, Any]]:
-    return [span for span in value if isinstance(span, Mapping)] if isinstance(value, list) else []
 
 
 def _rank(control: ControlTag) -> int:

@@ -1,4 +1,4 @@
-"""The schema of all outputs, the field guide, and visibleWhen."""
+"""The schema of all outputs, and the field guide."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from llm_interactive.outputs.choices import Choices, Taxonomy
 from llm_interactive.outputs.per_item import PerItem
 from llm_interactive.outputs.ranking import Pairwise, Ranker
 from llm_interactive.outputs.scalars import DateTime, Number, Rating
-from llm_interactive.outputs.schema import MAX_ENUM_VALUES, guide, object_schema, ordered, visible
+from llm_interactive.outputs.schema import MAX_ENUM_VALUES, guide, object_schema, ordered
 from llm_interactive.outputs.spans import Spans
 from llm_interactive.outputs.textarea import TextArea
 
@@ -156,71 +156,6 @@ def test_the_guide_names_every_field() -> None:
 
 def test_only_labels_and_items_of_tasks_make_outputs_depend_on_them() -> None:
     assert [output.control.name for output in ALL if output.depends_on_task] == ["rank", "groups", "dynamic"]
-
-
-# ------------------------------------------------------------------------------------------------ visibleWhen
-
-CHOSEN = Condition("choice-selected", "one", ("Yes", "nn"))
-
-
-@pytest.mark.parametrize(
-    ("condition", "answer", "shown"),
-    [
-        (CHOSEN, {"one": "Yes"}, True),
-        (CHOSEN, {"one": "No"}, False),
-        (CHOSEN, {"one": None}, False),
-        (CHOSEN, {}, False),
-        (Condition("choice-selected", "one", ("y",)), {"one": "Yes"}, True),
-        (Condition("choice-selected", "several", ("No",)), {"several": ["Yes", "No"]}, True),
-        (Condition("choice-selected", "paths", ("Never",)), {"paths": "No / Never"}, True),
-        (Condition("choice-selected", "tree", ("nn",)), {"tree": ["Yes", "No / Never"]}, True),
-        (Condition("choice-selected", "one"), {"one": "No"}, True),
-        (Condition("choice-selected", None), {"one": "No"}, True),
-        (Condition("choice-selected", None), {"tree": ["Yes"]}, False),
-        (Condition("choice-selected", "elsewhere", ("Yes",)), {"one": "Yes"}, False),
-        (Condition("choice-unselected", "one", ("Yes",)), {"one": "Yes"}, False),
-        (Condition("choice-unselected", "one", ("Yes",)), {"one": "No"}, True),
-        (Condition("choice-unselected", "elsewhere", ("Yes",)), {}, True),
-        (Condition("no-region-selected", None), {}, True),
-        (Condition("something-new", None), {}, True),
-    ],
-)
-def test_a_control_is_shown_when_the_page_shows_it(
-    condition: Condition, answer: dict[str, Any], *, shown: bool
-) -> None:
-    assert visible(control("TextArea", "why", condition), answer, ALL) == shown
-
-
-def test_all_conditions_must_hold_and_what_hangs_on_a_hidden_control_is_hidden() -> None:
-    why = Choices(control("Choices", "why", CHOSEN))
-    deep = control("TextArea", "deep", Condition("choice-selected", "why"), Condition("choice-selected", "several"))
-    answer = {"one": "Yes", "why": "No", "several": ["Yes"]}
-    outputs = [*ALL, why]
-    assert visible(deep, answer, outputs)
-    assert not visible(deep, answer | {"several": []}, outputs)
-    assert not visible(deep, answer | {"one": "No"}, outputs)
-
-
-def test_a_circle_of_conditions_shows_nothing() -> None:
-    first = Choices(control("Choices", "first", Condition("choice-selected", "second")))
-    second = Choices(control("Choices", "second", Condition("choice-selected", "first")))
-    assert not visible(first.control, {"first": "Yes", "second": "Yes"}, [first, second])
-
-
-@pytest.mark.parametrize(
-    ("values", "spans", "shown"),
-    [
-        ((), [{"quote": "a", "label": "Person"}], True),
-        (("per",), [{"quote": "a", "label": "Person"}], True),
-        (("Place",), [{"quote": "a", "label": "Person"}], False),
-        ((), [], False),
-    ],
-)
-def test_a_control_of_a_region_needs_such_a_span(values: tuple[str, ...], spans: list[Any], *, shown: bool) -> None:
-    labels = Choices(ControlTag("Labels", "ner", (TEXT,), labels=(Label("Person", "per"), Label("Place", "Place"))))
-    condition = Condition("region-selected", "ner", values)
-    assert visible(control("TextArea", "why", condition), {"ner": spans}, [labels]) == shown
-    assert visible(control("TextArea", "why", condition, perregion="true"), {"ner": spans}, [labels])
 
 
 def test_labels_that_multiply_beyond_what_a_model_reads_are_the_configs_error() -> None:
