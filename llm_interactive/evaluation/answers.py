@@ -132,10 +132,9 @@ def gather(forms: Sequence[Form], tasks: Iterable[Task]) -> Material:
     """The answers in `tasks`, for the outputs of a project's forms.
 
     Skipped annotations are left out; of several by one user, and of several predictions by one version, the newest
-    counts.
+    counts. What a form does not hold beside an error text was not asked of anybody, so it is no answer.
     """
-    outputs = {output.control.name: output for form in forms for output in form.outputs}
-    columns = {name: _Columns(output) for name, output in outputs.items()}
+    columns = {output.control.name: _Columns(output, form) for form in forms for output in form.outputs}
     subjects: dict[int, Subject] = {}
     failed: defaultdict[str, set[int]] = defaultdict(set)
     newest: dict[str, int] = {}
@@ -185,8 +184,9 @@ class _Prompts:
 class _Columns:
     """The answers for one output as they are read."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, form: Form) -> None:
         self._output = output
+        self._form = form
         self._kind = kind_of(output)
         self._people: defaultdict[int, dict[int, Value]] = defaultdict(dict)
         self._ground_truth: dict[int, Value] = {}
@@ -194,6 +194,8 @@ class _Columns:
 
     def add_annotation(self, task: Task, annotation: Annotation) -> None:
         value = value_in(self._output, annotation.result, task.data)
+        if value is None and self._form.has_failed(annotation.result):
+            return
         self._people[annotation.user or 0][task.id] = value
         if annotation.ground_truth:
             self._ground_truth[task.id] = value

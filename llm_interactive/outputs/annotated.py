@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from llm_interactive.errors import is_error_text
 from llm_interactive.labeling.config import texts_in
 from llm_interactive.labeling.tags import Region
 from llm_interactive.outputs.base import Data, Output
@@ -27,7 +26,7 @@ def reply_in(form: Form, regions: Sequence[Region], data: Data, *, structured: b
         LeftOut: there is none, there are several, or it is not what the model is asked for.
         TaskDataError: labels or items that the task should bring are missing.
     """
-    if any(is_error_text(text) for control in form.texts for text in texts_in(regions, control)):
+    if form.has_failed(regions):
         raise LeftOut("the response is an error text")
     if not structured or form.is_plain:
         return only_text(texts_in(regions, form.texts[0]) if form.texts else [])

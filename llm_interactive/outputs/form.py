@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from llm_interactive.labeling.config import PromptSpec
+from llm_interactive.errors import is_error_text
+from llm_interactive.labeling.config import PromptSpec, texts_in
 from llm_interactive.labeling.tags import ControlTag, Region
 from llm_interactive.outputs.base import Data, Output, Schema, region
 from llm_interactive.outputs.choices import Choices
@@ -109,6 +110,10 @@ class Form:
     def has_labels(self) -> bool:
         """Whether an output is filled of which a model can be more or less sure."""
         return any(map(has_labels, self.outputs))
+
+    def has_failed(self, regions: Sequence[Region]) -> bool:
+        """Whether there is an error text where the response should be."""
+        return any(is_error_text(text) for control in self.texts for text in texts_in(regions, control))
 
     @cached_property
     def texts(self) -> tuple[ControlTag, ...]:

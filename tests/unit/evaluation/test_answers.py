@@ -111,8 +111,14 @@ def test_a_prediction_that_is_an_error_text_has_failed() -> None:
 
 def test_an_error_text_that_was_submitted_is_no_text() -> None:
     found = gathered(task(annotation(1, 7, "⚠ No key.", tone=["g"])))
-    assert answers(found, "response").people == {7: {1: None}}
+    assert answers(found, "response").people == {}
     assert answers(found, "tone").people == {7: {1: "Good"}}
+
+
+def test_what_was_left_empty_beside_an_error_text_is_no_answer() -> None:
+    found = gathered(task(annotation(1, 7, tone=["g"]), annotation(2, 7, "⚠ No key."), annotation(3, 8, "⚠ No key.")))
+    assert answers(found, "tone").people == {7: {1: "Good"}}
+    assert answers(found, "stars").people == {7: {1: None}}
 
 
 @pytest.mark.parametrize("stored", ["12,50", ["x"], float("nan")])
