@@ -204,7 +204,9 @@ class _Columns:
         own = [entry for entry in prediction.result if entry.get("from_name") == self._output.control.name]
         scores = [entry["score"] for entry in own if isinstance(entry.get("score"), int | float)]
         value = value_in(self._output, prediction.result, task.data)
-        self._versions[prediction.model_version][task.id] = Given(value, min(scores, default=prediction.score))
+        # The prediction's score is of labels: it says nothing of a text beside them.
+        score = None if self._kind is Kind.TEXT else prediction.score
+        self._versions[prediction.model_version][task.id] = Given(value, min(scores, default=score))
 
     def answers(self) -> Answers:
         """The columns; several labels that never come together are single ones."""

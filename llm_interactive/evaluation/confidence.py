@@ -15,7 +15,9 @@ _POINTS = 200
 
 @dataclass(frozen=True)
 class Point:
-    """Of the tasks with at least this `score`: which share of all they are, and which share of them is right."""
+    """Of the tasks with at least this `score`: which share they are of all, with or without one, and how many of them
+    are right, as a share.
+    """
 
     score: float
     coverage: float
@@ -56,11 +58,11 @@ class Confidence:
     brier: float
 
 
-def confidence(scores: Sequence[float], right: Sequence[bool], wanted: float) -> Confidence | None:
-    """What the scores are worth; None where all are the same, as such say nothing."""
+def confidence(scores: Sequence[float], right: Sequence[bool], wanted: float, tasks: int) -> Confidence | None:
+    """What the scores of some of the `tasks` are worth; None where all are the same, as such say nothing."""
     if len(set(scores)) < 2:
         return None
-    points = _points(scores, right)
+    points = _points(scores, right, tasks)
     accepted = max((point for point in points if point.accuracy >= wanted), key=lambda p: p.coverage, default=None)
     bins = _bins(scores, right)
     ece = sum(one.n * abs(one.accuracy - one.score) for one in bins) / len(scores)
@@ -69,13 +71,12 @@ def confidence(scores: Sequence[float], right: Sequence[bool], wanted: float) ->
     return Confidence(len(scores), (*thinned, points[-1]), wanted, accepted, bins, ece, brier)
 
 
-def _points(scores: Sequence[float], right: Sequence[bool]) -> tuple[Point, ...]:
+def _points(scores: Sequence[float], right: Sequence[bool], tasks: int) -> tuple[Point, ...]:
     """One for each score that occurs, as tasks of the same score can only be accepted together."""
     order = np.argsort(-np.array(scores), kind="stable")
     ordered, hits = np.array(scores)[order], np.array(right)[order].cumsum()
     ends = np.flatnonzero(np.append(np.diff(ordered) != 0, True))
-    n = len(scores)
-    return tuple(Point(float(ordered[end]), float((end + 1) / n), float(hits[end] / (end + 1))) for end in ends)
+    return tuple(Point(float(ordered[end]), float((end + 1) / tasks), float(hits[end] / (end + 1))) for end in ends)
 
 
 def _bins(scores: Sequence[float], right: Sequence[bool]) -> tuple[Bin, ...]:

@@ -165,7 +165,7 @@ def _figures(
         failures,
         len(right) - len(cases) - failures,
         measure(answers.kind, {case.task: (case.human, case.model) for case in cases}) if cases else Measures({}),
-        confidence([score for score, _ in scored], [hit for _, hit in scored], wanted),
+        confidence([score for score, _ in scored], [hit for _, hit in scored], wanted, len(cases)),
         wrong,
         spent.get(version, Spent()),
     )

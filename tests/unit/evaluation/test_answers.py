@@ -103,6 +103,12 @@ def test_an_outputs_own_score_goes_before_the_predictions() -> None:
     assert answers(found, "stars").versions["m/1"] == {1: Given(3.0, 0.5)}
 
 
+def test_a_text_does_not_have_the_score_of_the_labels_beside_it() -> None:
+    found = gathered(task(annotation(1, 7, tone=["g"]), prediction(1, "m/1", "Because.", score=0.5, tone=["g"])))
+    assert answers(found, "tone").versions["m/1"] == {1: Given("Good", 0.5)}
+    assert answers(found, "response").versions["m/1"] == {1: Given("Because.", None)}
+
+
 def test_a_prediction_that_is_an_error_text_has_failed() -> None:
     found = gathered(task(annotation(1, 7, tone=["g"]), prediction(1, "m/1", "⚠ No key.")))
     assert found.failed == {"m/1": frozenset({1})}

@@ -15,25 +15,31 @@ RIGHT = [True, True, True, False, True]
 
 
 def test_the_curve_has_a_point_for_each_score_from_the_highest_down() -> None:
-    found = confidence(SCORES, RIGHT, 0.95)
+    found = confidence(SCORES, RIGHT, 0.95, 5)
     assert found is not None
     assert found.points == (Point(0.95, 0.4, 1.0), Point(0.85, 0.6, 1.0), Point(0.65, 1.0, 0.8))
 
 
 def test_as_many_tasks_are_accepted_as_the_wanted_accuracy_allows() -> None:
-    found = confidence(SCORES, RIGHT, 0.95)
+    found = confidence(SCORES, RIGHT, 0.95, 5)
     assert found is not None
     assert found.accepted == Point(0.85, 0.6, 1.0)
 
 
+def test_tasks_without_a_score_are_never_accepted() -> None:
+    found = confidence(SCORES, RIGHT, 0.75, 50)
+    assert found is not None
+    assert found.accepted == Point(0.65, 0.1, 0.8)
+
+
 def test_a_wanted_accuracy_may_be_out_of_reach() -> None:
-    found = confidence([0.9, 0.8], [False, True], 0.95)
+    found = confidence([0.9, 0.8], [False, True], 0.95, 2)
     assert found is not None
     assert found.accepted is None
 
 
 def test_bins_hold_mean_score_and_accuracy_and_give_the_calibration_error() -> None:
-    found = confidence(SCORES, RIGHT, 0.95)
+    found = confidence(SCORES, RIGHT, 0.95, 5)
     assert found is not None
     assert found.bins == (
         Bin(approx(0.6), approx(0.7), 2, approx(0.65), 0.5),
@@ -45,5 +51,5 @@ def test_bins_hold_mean_score_and_accuracy_and_give_the_calibration_error() -> N
 
 
 def test_scores_that_are_all_the_same_say_nothing() -> None:
-    assert confidence([1.0, 1.0], [True, False], 0.95) is None
-    assert confidence([], [], 0.95) is None
+    assert confidence([1.0, 1.0], [True, False], 0.95, 2) is None
+    assert confidence([], [], 0.95, 0) is None
