@@ -40,6 +40,8 @@ class FakeLabelStudio(Loopback):
         self.takes_at_most = 10_000
         """How many tasks of an import are taken."""
         self.project = {"id": 1, "title": "Project", "label_config": labeling_config, "created_at": _CREATED}
+        self.files: dict[str, bytes] = {}
+        """Uploaded files, by `<project>/<name>`."""
         self.lists = 0
         self._ids = itertools.count(1)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # which prints every request
@@ -74,6 +76,7 @@ class FakeLabelStudio(Loopback):
         app.post("/api/projects/")(self._make)
         app.post("/api/projects/<int:id>/import")(self._import_tasks)
         app.delete("/api/projects/<int:id>/")(self._remove)
+        app.get("/data/upload/<path:file>", endpoint="file")(lambda file: Response(self.files[file]))
         return app
 
     def _list_tasks(self) -> Response:

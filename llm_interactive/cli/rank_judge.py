@@ -55,7 +55,9 @@ def judge(
         found = studio.project(project)
         known = known_replies(services.store.rankings, found)
         criteria = prompt_in_file(prompt_file) if prompt_file else PROMPT
-        judging = Judge(services, found.key, found.labeling_config, model, criteria)
+        # All its tasks are of one project.
+        source = next(iter(known.values())).source
+        judging = Judge(services, found, source, model, criteria)
         _warn_of_relatives(model, known.values())
         tasks = [task for task in studio.tasks(project) if str(task.data.get(SOURCE)) in known]
         some = [judging.asked(task) for task in tasks[:_PLANNED_FROM]]

@@ -27,7 +27,8 @@ from llm_interactive.store.usage import Origin
 class Project:
     """A project's id, the forms of its labeling config, the options of its chats, and what is stored of it.
 
-    `examples` are what those for a task are chosen from; None if none are shown.
+    `examples` are what those for a task are chosen from; None if none are shown. `files_of` is the id of the project
+    whose uploaded files its tasks show, if they are not its own.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Project:
     options: ChatOptions
     stored: StoredProject
     examples: ExampleSet | None = None
+    files_of: str | None = None
 
     @classmethod
     def of(cls, id: str, config: str, settings: Settings, stored: StoredProject) -> Project:
@@ -103,7 +105,7 @@ class Project:
         """
         prompts = self.batch_prompts(task)
         asked = {
-            side.name: side.prepare(task, prompts[form.name], images, deadline, project=self.id)
+            side.name: side.prepare(task, prompts[form.name], images, deadline, project=self.files_of or self.id)
             for form in self.forms
             if form.name in prompts
             for side in self.sides(task, form)

@@ -11,6 +11,7 @@ from typing import Any
 
 from llm_interactive.export.comparisons import LEFT, RIGHT, SAME
 from llm_interactive.label_studio.records import NewPrediction, Task
+from llm_interactive.label_studio.records import Project as StudioProject
 from llm_interactive.labeling.tags import Region
 from llm_interactive.outputs.ranking import Ranker
 from llm_interactive.predict.bulk import BulkRun
@@ -47,22 +48,22 @@ class Verdict:
 class Judge:
     """Asks `model` about the tasks of a ranking; `failed` counts causes, `verdicts` are of those that succeeded."""
 
-    def __init__(self, services: Services, key: str, config: str, model: str, prompt: str) -> None:
-        """`key` is the ranking's `<id>.<created>`, `config` its labeling config.
+    def __init__(self, services: Services, ranking: StudioProject, source: str, model: str, prompt: str) -> None:
+        """`source` is the `<id>.<created>` of the project whose tasks, and files, the `ranking` shows.
 
         Raises:
             LabelingConfigError: it is no ranking.
         """
         self._services = services
-        self._comparison = comparison_of(config)
+        self._comparison = comparison_of(ranking.labeling_config)
         settings = services.settings
-        asked = judging_config(config, settings.prompt_prefix)
-        project = Project.of(key, asked, settings, StoredProject({"": prompt}, {}))
+        asked = judging_config(ranking.labeling_config, settings.prompt_prefix)
+        project = Project.of(ranking.key, asked, settings, StoredProject({"": prompt}, {}))
         # Asked in its own words, whatever the operator set for annotators' prompts.
         options = replace(
             project.options, model=model, num_responses=1, prompt_template=SPEC_TEMPLATE, system_prompt=None
         )
-        self.project = replace(project, options=options)
+        self.project = replace(project, options=options, files_of=source)
         self.failed: Counter[str] = Counter()
         self.verdicts: list[Verdict] = []
 

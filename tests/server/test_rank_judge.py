@@ -14,12 +14,14 @@ from typer.testing import CliRunner, Result
 
 from llm_interactive.cli import rank_judge
 from llm_interactive.cli.app import app
+from llm_interactive.labeling.tags import ObjectTag
 from llm_interactive.ranking.form import labeling_config, verdict_region
 from llm_interactive.settings import Settings
 from llm_interactive.store.rankings import Ranked
 from llm_interactive.store.store import Store
 from testing.label_studio import FakeLabelStudio
 from testing.llm import Call, FakeLLM, Reply
+from tests.receipts import as_file, receipt
 
 PROJECT = "1.1767225600"
 REPLIES = [("good", "bad"), ("quite bad", "very good"), ("fair", "just as fair")]
@@ -29,7 +31,7 @@ Run = Callable[..., Result]
 
 def answer(call: Call) -> Reply:
     """A judge that knows good from bad, and else prefers what stands first."""
-    said = call.messages[-1]["content"]
+    said = call.prompt
     knows = {"good", "bad"} <= set(re.findall(r"\w+", said))
     better = "2" if knows and said.index("good") > said.index("bad") else "1"
     return Reply(texts=[json.dumps({"order": better})])
@@ -161,6 +163,24 @@ def test_without_the_packages_for_it_the_judge_says_how_to_get_them(
         done = judge(studio)
     assert summary(done)["agreement"] is None
     assert "People have ranked here already. Evaluation needs more packages: pip install" in done.stderr
+
+
+def test_it_is_shown_the_pictures_that_were_uploaded_to_the_project_of_the_tasks(
+    judge: Run, store: Store, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGE_MODE", "vision")
+    picture = ObjectTag("Image", "image", "$image", {"value": "$image"}, "")
+    with ranking(REPLIES) as studio:
+        studio.project["label_config"] = labeling_config([picture], as_pair=True)
+        for task, project in zip(studio.tasks, (9, 9, 8), strict=True):
+            task["data"]["picture1"] = f"/data/upload/{project}/a.png"
+        studio.files["9/a.png"] = as_file(receipt(("PHARMACY",), width=60))
+        found = summary(judge(studio))
+    assert found["judged"] == 2
+    assert found["failed"] == {
+        "The task's file belongs to another project of Label Studio. Import it into this one.": 2
+    }
+    assert {part["type"] for call in llm.calls for part in call.messages[-1]["content"]} == {"text", "image_url"}
 
 
 def test_a_task_that_somebody_added_is_left_alone(judge: Run, store: Store) -> None:
