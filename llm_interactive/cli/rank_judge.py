@@ -16,7 +16,7 @@ from llm_interactive.cli.rank_report import agreement_text
 from llm_interactive.errors import LLMError
 from llm_interactive.export.comparisons import SOURCE
 from llm_interactive.label_studio.client import LabelStudio
-from llm_interactive.label_studio.records import Project
+from llm_interactive.label_studio.records import Project, Task
 from llm_interactive.predict.plan import plan
 from llm_interactive.ranking.ballots import Ballots, ballots_in, known_replies
 from llm_interactive.ranking.form import comparison_of
@@ -69,7 +69,7 @@ def judge(
         if not judging.verdicts:
             causes = [cause for cause, _ in judging.failed.most_common(1)]
             raise LLMError(" ".join(["No task is judged.", *causes]))
-        _keep(services, studio, found, judging, shown=prefill)
+        _keep(services, studio, found, judging, tasks, shown=prefill)
         ballots = ballots_in(tasks, comparison_of(found.labeling_config), known)
     _say(judging, len(tasks), _agreement(judging, ballots), as_json=as_json)
 
@@ -80,13 +80,20 @@ def _warn_of_relatives(judge: str, known: Iterable[Ranked]) -> None:
         typer.echo(f"{judge} may like the replies of {', '.join(found)} more: they are related.", err=True)
 
 
-def _keep(services: Services, studio: LabelStudio, ranking: Project, judging: Judge, *, shown: bool) -> None:
-    """Keep the verdicts for the report, and let Label Studio ask by them."""
+def _keep(
+    services: Services, studio: LabelStudio, ranking: Project, judging: Judge, tasks: Iterable[Task], *, shown: bool
+) -> None:
+    """Keep the verdicts for the report, and let Label Studio ask by them.
+
+    What people began their rankings with stays: it tells whether they changed anything.
+    """
     version, orders = judging.project.version, judging.orders
     services.store.rankings.save_verdicts(ranking.key, version, orders)
-    for _ in studio.push(ranking.id, judging.predictions(shown=shown)):
+    newest = {task.id: one for task in tasks for one in task.predictions if one.model_version == version}
+    predictions = judging.predictions(shown=shown)
+    for _ in studio.push(ranking.id, (new for new in predictions if not new.is_stored_as(newest.get(new.task)))):
         pass
-    studio.delete_older(ranking.id, orders, version)
+    studio.delete_older(ranking.id, {task.id for task in tasks if not task.annotations} & orders.keys(), version)
     studio.ask_uncertain_first(ranking.id, version, shown=shown)
 
 

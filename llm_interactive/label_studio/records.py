@@ -45,6 +45,10 @@ class NewPrediction:
     model_version: str
     score: float | None = None
 
+    def is_stored_as(self, old: Prediction | None) -> bool:
+        """Whether `old`, the task's newest one by the same version, says it already."""
+        return old is not None and (list(old.result), old.score) == (list(self.result), self.score)
+
 
 @dataclass(frozen=True)
 class Pushed:

@@ -114,8 +114,7 @@ class LabelRun:
         self._count([new for new in predictions if new.task in stored])
 
     def _is_there(self, new: NewPrediction) -> bool:
-        newest = self._own[new.task][-1] if new.task in self._own else None
-        return newest is not None and (list(newest.result), newest.score) == (new.result, new.score)
+        return new.is_stored_as(self._own[new.task][-1] if new.task in self._own else None)
 
     def _count(self, stored: Sequence[NewPrediction]) -> None:
         self.summary.done += len(stored)

@@ -124,6 +124,21 @@ def test_prefilled_tasks_show_what_it_says(judge: Run, store: Store) -> None:
         ]
 
 
+def test_the_judge_asked_again_leaves_what_rankings_began_with(judge: Run, store: Store, llm: FakeLLM) -> None:
+    with ranking(REPLIES) as studio:
+        summary(judge(studio, "--prefill"))
+        before = dict(studio.predictions)
+        summary(judge(studio, "--prefill"))
+        assert studio.predictions == before
+        [first] = studio.predictions_of(1)
+        studio.annotate(1, [{**first["result"][0], "origin": "prediction"}], parent_prediction=first["id"])
+        summary(judge(studio))
+        assert [[one["result"] for one in studio.predictions_of(task)] for task in (1, 2)] == [
+            [[verdict_region("Left")], []],
+            [[]],
+        ]
+
+
 def test_a_list_is_ordered_by_the_mean_of_both_orders(judge: Run, store: Store, llm: FakeLLM) -> None:
     def by_goodness(call: Call) -> Reply:
         said = re.findall(r"(great|fair|poor)", call.messages[-1]["content"])

@@ -227,10 +227,17 @@ class TestRankings:
         assert export.summary.left_out == {"the ranking was left as it was shown": 1}
         assert len(export("dpo-trl", *tasks, sources="ranker", rankings=Rankings(untouched=True))) == 3
 
-    def test_of_one_that_a_judge_began_what_it_said_is_what_was_shown(self, exporting: Export) -> None:
+    @pytest.mark.parametrize("parent", [9, 8, None])
+    def test_of_one_that_a_judge_began_what_it_said_is_what_was_shown(
+        self, exporting: Export, parent: int | None
+    ) -> None:
         export = exporting(RANKING)
-        tasks = [listed(1, "r3", "r1", "r2", parent_prediction=9), listed(2, "r1", "r2", "r3", parent_prediction=8)]
+        tasks = [
+            listed(1, "r3", "r1", "r2", parent_prediction=parent),
+            replace(listed(2, "r1", "r2", "r3", parent_prediction=parent), predictions=listed(1, "r3").predictions),
+        ]
         assert sides(export("dpo-trl", *tasks, sources="ranker")) == [("Reply 1", "Reply 3")]
+        assert export.summary.left_out == {"the ranking was left as it was shown": 1}
 
     def test_all_pairs_are_each_two_replies_of_which_one_is_better(self, exporting: Export) -> None:
         every = Rankings(all_pairs=True)
