@@ -69,9 +69,17 @@ class RankingReport:
     unknown: int
 
     @property
+    def unmet(self) -> list[tuple[str, str]]:
+        """Each two of which no task says which is better, as those that always reply alike; the better one first."""
+        met = {(duel.first, duel.second) for duel in self.duels}
+        return [pair for pair in combinations([one.version for one in self.contestants], 2) if pair not in met]
+
+    @property
     def sentence(self) -> str:
         """What the ranking decides."""
         best, *others = self.contestants
+        if unmet := [second for first, second in self.unmet if first == best.version]:
+            return f"none is the best: nothing was voted on between {best.version} and {' or '.join(unmet)}"
         # Only who beats all others is the best: the one that it beats least surely decides.
         duels = [duel for duel in self.duels if duel.first == best.version]
         duel = max(duels, key=lambda duel: duel.rate.p if duel.rate.is_more_than_half else 2)
@@ -91,7 +99,7 @@ class RankingReport:
     @property
     def cautions(self) -> list[str]:
         """Reasons to trust the votes less, as sentences."""
-        found = []
+        found = [f"Nothing was voted on between {first} and {second}." for first, second in self.unmet]
         for what, rate in (("reply that is shown first", self.first), ("longer reply", self.longer)):
             if rate.n and rate.is_shown:
                 often = "more" if rate.is_more_than_half else "less"

@@ -74,6 +74,13 @@ def test_a_model_that_is_ahead_only_for_beating_the_last_one_more_clearly_is_not
     assert found.sentence == "a/1 is ahead on the whole, but loses against b/1: none is the best"
 
 
+def test_of_two_that_never_met_none_is_the_best() -> None:
+    replies = {"r1": Reply("Strong.", ["a/1", "z/1"]), "r2": Reply("Weak.", ["m/1"])}
+    found = report(*(Ballot(task, 1, replies, [["r1"], ["r2"]]) for task in range(20)))
+    assert found.sentence == "none is the best: nothing was voted on between a/1 and z/1"
+    assert found.cautions[0] == "Nothing was voted on between a/1 and z/1."
+
+
 def test_untouched_lists_do_not_count_and_are_told_beside_what_chance_makes() -> None:
     found = report(ballot(1, "abc"), ballot(2, "abc"), ballot(3, "abc", shown="bca"))
     assert (found.rankings, found.untouched) == (1, 2)
