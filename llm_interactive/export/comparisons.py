@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations, product
+from itertools import combinations
 from typing import Any
 
 from llm_interactive.errors import BackendError
@@ -107,22 +107,27 @@ class Comparison:
     def order(self, annotation: Annotation | Prediction) -> list[list[str]]:
         """The ids of replies, the best first; in one list, those that are as good as each other.
 
-        There is one list at most where nothing is better than anything else.
+        There is one list at most where nothing is better than anything else, none where nothing is said.
         """
         if self.control.tag == "Pairwise":
-            side = self._side(annotation)
-            names = [[tag.name] for tag in self.control.objects[:2]]
-            return [] if side is None else names if side == "left" else names[::-1]
+            first, second = (tag.name for tag in self.control.objects[:2])
+            orders = {LEFT: [[first], [second]], RIGHT: [[second], [first]]}
+            return orders.get(said := self.said(annotation), [[first, second]] if said else [])
         ranked = Ranker(self.control).value_of(annotation.result)
         groups = list(ranked.values()) if isinstance(ranked, dict) else [[id] for id in ranked]
         return [list(map(str, group)) for group in groups if group]
 
-    def _side(self, annotation: Annotation | Prediction) -> str | None:
-        """The better side; None where a click and a choice contradict each other, unless a judge made the choice."""
-        clicked: str | None = Pairwise(self.control).value_of(annotation.result)
-        chosen = {LEFT: "left", RIGHT: "right"}.get(chosen_in(annotation))
+    def said(self, annotation: Annotation | Prediction) -> str:
+        """What is said of two texts: LEFT, RIGHT, SAME or BAD; empty if nothing is.
+
+        A click and a choice that contradict each other say nothing, unless a judge made the choice.
+        """
+        if self.control.tag != "Pairwise":
+            return ""
+        clicked = {"left": LEFT, "right": RIGHT}.get(Pairwise(self.control).value_of(annotation.result), "")
+        chosen = _chosen_in(annotation)
         if clicked and chosen and clicked != chosen and not is_filled_in(annotation):
-            return None
+            return ""
         return clicked or chosen
 
 
@@ -155,27 +160,24 @@ def compared(comparison: Comparison, rankings: Rankings, task: Task, annotation:
     def by(id: str) -> str:
         return ", ".join(known.versions.get(id, ())) if known else ""
 
-    if not order and chosen_in(annotation) == BAD:
-        for id, text in texts.items():
-            bad = replace(origin, model_version=by(id))
-            yield Completion(comparison.messages(task.data), text, bad, good=False, reason="both replies are bad")
-        return
-    if len(order) < 2:
-        raise LeftOut("no reply is preferred to another")
-    if not rankings.untouched and comparison.is_untouched(task, annotation):
+    if order and not rankings.untouched and comparison.is_untouched(task, annotation):
         raise LeftOut("the ranking was left as it was shown")
     messages = comparison.messages(task.data)
-    for better, worse in _pairs(order):
-        if rankings.all_pairs or (better, worse) == (order[0][0], order[-1][-1]):
-            whose = replace(origin, model_version=by(worse), chosen_version=by(better))
-            yield Pair(messages, texts[better], texts[worse], whose)
+    places = {id: place for place, ids in enumerate(order) for id in ids}
+    for better, other in combinations(places, 2):
+        if places[better] == places[other]:
+            yield Vote(messages, (texts[better], texts[other]), None)
+        elif rankings.all_pairs or (better, other) == (order[0][0], order[-1][-1]):
+            whose = replace(origin, model_version=by(other), chosen_version=by(better))
+            yield Pair(messages, texts[better], texts[other], whose)
         else:
-            yield Vote(messages, (texts[better], texts[worse]), texts[better])
-
-
-def _pairs(order: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
-    for better, worse in combinations(order, 2):
-        yield from product(better, worse)
+            yield Vote(messages, (texts[better], texts[other]), texts[better])
+    if comparison.said(annotation) == BAD:
+        for id, text in texts.items():
+            bad = replace(origin, model_version=by(id))
+            yield Completion(messages, text, bad, good=False, reason="both replies are bad")
+    elif len(order) < 2:
+        raise LeftOut("no reply is preferred to another")
 
 
 def is_filled_in(annotation: Annotation | Prediction) -> bool:
@@ -183,10 +185,11 @@ def is_filled_in(annotation: Annotation | Prediction) -> bool:
     return any(str(region.get("origin")).startswith("prediction") for region in annotation.result)
 
 
-def chosen_in(annotation: Annotation | Prediction) -> str:
+def _chosen_in(annotation: Annotation | Prediction) -> str:
     """What is chosen beside a Pairwise; empty if nothing is."""
     regions = (region for region in annotation.result if region.get("from_name") == VERDICT)
-    return next((str(label) for region in regions for label in region["value"].get("choices") or ()), "")
+    labels = (label for region in regions for label in region["value"].get("choices") or ())
+    return next((label for label in labels if label in (LEFT, RIGHT, SAME, BAD)), "")
 
 
 def _text(item: Mapping[str, Any]) -> str:

@@ -52,12 +52,13 @@ class Pair:
 class Vote:
     """What an annotator says of two replies to the same `messages` beside the pairs that are wanted of a ranking.
 
-    It is no example, but counts where others say something of the same two. `chosen` is the better one.
+    It is no example, but counts where others say something of the same two. `chosen` is the better one, None if they
+    are as good as each other.
     """
 
     messages: Messages
     replies: tuple[str, str]
-    chosen: str
+    chosen: str | None
 
 
 Example = Completion | Pair

@@ -162,10 +162,14 @@ def _judged(task: Task, found_by: Sequence[Source], summary: Summary) -> Iterato
 
 
 def _examples(records: Sequence[Judged], format: Format, summary: Summary) -> Iterator[Example]:
-    """What a task's records give in a format: first what is better is settled, then what is good."""
-    pairs = _settled((record for record in records if not isinstance(record, Completion)), summary)
-    alone = (record for record in records if isinstance(record, Completion))
-    return _settled(_fitting(chain(pairs, alone), format, summary), summary)
+    """What a task's records give in a format: first it is settled what is better, then what is good."""
+    votes = [record for record in records if isinstance(record, Vote)]
+    examples = [record for record in records if not isinstance(record, Vote)]
+    pairs = _settled((one for one in examples if isinstance(one, Pair)), records, summary)
+    alone = (one for one in examples if isinstance(one, Completion))
+    # Whoever is overruled on a pair still finds one reply good and the other one bad.
+    voters = [*votes, *_fitting(examples, format, Summary())]
+    return _settled(_fitting(chain(pairs, alone), format, summary), voters, summary)
 
 
 def _fitting(records: Iterable[Example], format: Format, summary: Summary) -> Iterator[Example]:
@@ -185,31 +189,29 @@ def _fitting(records: Iterable[Example], format: Format, summary: Summary) -> It
             yield record
 
 
-def _settled(records: Iterable[Judged], summary: Summary) -> Iterator[Example]:
-    """A task's examples without contradictions: what more annotators hold stays, and neither where as many do."""
-    votes: defaultdict[Any, list[tuple[Judged, Any]]] = defaultdict(list)
-    for record in records:
+def _settled(examples: Iterable[Example], voters: Iterable[Judged], summary: Summary) -> Iterator[Example]:
+    """The examples of a task that more of its annotators hold than anything else; where as many do, none."""
+    votes: defaultdict[Any, Counter[Any]] = defaultdict(Counter)
+    for record in voters:
         about, says = _opinion(record)
-        votes[_hash(record.messages), about].append((record, says))
-    for same in votes.values():
-        counts = Counter(says for _, says in same)
-        most = [says for says, count in counts.items() if count == max(counts.values())]
-        for record, says in same:
-            if isinstance(record, Vote):
-                continue
-            if most == [says]:
-                yield record
-            else:
-                disagree = "annotators disagree" if len(most) > 1 else "more annotators hold the opposite"
-                summary.left_out[disagree] += 1
+        votes[about][says] += 1
+    for example in examples:
+        about, says = _opinion(example)
+        same = votes[about][says]
+        others = max((count for other, count in votes[about].items() if other != says), default=0)
+        if others < same:
+            yield example
+        else:
+            summary.left_out["annotators disagree" if others == same else "more annotators hold otherwise"] += 1
 
 
 def _opinion(record: Judged) -> tuple[Any, Any]:
     """What a record is about, and what it says of it: which of two replies is better, or whether one is good."""
+    prompt = _hash(record.messages)
     if isinstance(record, Completion):
-        return record.reply, record.good
+        return (prompt, record.reply), record.good
     replies = record.replies if isinstance(record, Vote) else (record.chosen, record.rejected)
-    return frozenset(replies), record.chosen
+    return (prompt, frozenset(replies)), record.chosen
 
 
 def _hash(messages: Messages) -> str:

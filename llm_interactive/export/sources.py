@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from llm_interactive.export.records import Completion, Judged, Origin, Pair
+from llm_interactive.export.records import Completion, Judged, Origin, Pair, Vote
 from llm_interactive.export.replies import Replies, text_in
 from llm_interactive.label_studio.records import Annotation, Task
 from llm_interactive.labeling.tags import ControlTag, Region
@@ -60,12 +60,14 @@ def preference(replies: Replies, form: Form, task: Task, annotation: Annotation)
         (better, better_by), (worse, worse_by) = sides[first], sides[1 - first]
         whose = replace(origin, model_version=worse_by, chosen_version=better_by)
         yield Pair(asked.messages, better, worse, whose)
-    elif "bad" in chosen.casefold():
-        for reply, by in sides:
-            bad = replace(origin, model_version=by)
-            yield Completion(asked.messages, reply, bad, good=False, reason="both replies are bad")
-    else:
+        return
+    if chosen:
+        yield Vote(asked.messages, (texts[0], texts[1]), None)
+    if "bad" not in chosen.casefold():
         raise LeftOut("neither reply is preferred")
+    for reply, by in sides:
+        bad = replace(origin, model_version=by)
+        yield Completion(asked.messages, reply, bad, good=False, reason="both replies are bad")
 
 
 def preference_in(form: Form, annotation: Annotation) -> tuple[int | None, str]:

@@ -8,8 +8,8 @@ from itertools import combinations
 from math import factorial
 
 from llm_interactive.errors import SetupError
-from llm_interactive.export.comparisons import BAD, SAME, SOURCE, Comparison, chosen_in, is_filled_in
-from llm_interactive.label_studio.records import Annotation, Project, Task
+from llm_interactive.export.comparisons import SOURCE, Comparison, is_filled_in
+from llm_interactive.label_studio.records import Project, Task
 from llm_interactive.outputs.annotated import LeftOut
 from llm_interactive.store.rankings import Order, Ranked, Rankings
 
@@ -121,7 +121,7 @@ def ballots_in(tasks: Iterable[Task], comparison: Comparison, known: Mapping[str
             unknown += 1
             continue
         for annotation in task.annotations:
-            order = [] if annotation.cancelled else _order(comparison, annotation, replies)
+            order = [] if annotation.cancelled else comparison.order(annotation)
             silent += not order
             if order:
                 voter = annotation.user or 0
@@ -136,10 +136,3 @@ def _replies(task: Task, comparison: Comparison, known: Ranked | None) -> dict[s
     except LeftOut:
         return {}
     return {id: Reply(text, known.versions[id]) for id, text in texts.items() if known and id in known.versions}
-
-
-def _order(comparison: Comparison, annotation: Annotation, replies: Mapping[str, Reply]) -> list[list[str]]:
-    order = comparison.order(annotation)
-    if not order and chosen_in(annotation) in (SAME, BAD):
-        return [list(replies)]
-    return order

@@ -114,7 +114,7 @@ def test_what_more_annotators_hold_is_written(exporting: Export) -> None:
     export = exporting(TEXT)
     lines = export("kto", corrected((1, "New."), (2, "New."), (3, "Old.")))
     assert [(line["completion"][0]["content"], line["label"]) for line in lines] == [("New.", True), ("Old.", False)]
-    assert export.summary.left_out["more annotators hold the opposite"] == 1
+    assert export.summary.left_out["more annotators hold otherwise"] == 1
 
 
 def test_where_as_many_hold_the_opposite_nothing_is(exporting: Export) -> None:

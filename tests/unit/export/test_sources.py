@@ -11,6 +11,7 @@ import pytest
 from llm_interactive.errors import LabelingConfigError
 from llm_interactive.export.comparisons import Rankings
 from llm_interactive.label_studio.records import Prediction, Task
+from llm_interactive.labeling.tags import Region
 from llm_interactive.llm.client import Reply
 from llm_interactive.media.image_input import ImageInput
 from llm_interactive.ranking.form import labeling_config, verdict_region
@@ -133,6 +134,11 @@ class TestPreference:
         assert export("dpo-trl", preferring("Same"), sources="preference") == []
         assert export.summary.left_out == {"neither reply is preferred": 1}
 
+    def test_a_pair_that_more_people_find_alike_is_none(self, exporting: Export) -> None:
+        task, same = preferring("B"), preferring("Same")
+        task = replace(task, annotations=task.annotations + same.annotations * 2)
+        assert exporting(PREFERENCE)("dpo-trl", task, sources="preference") == []
+
     def test_two_bad_ones_are_two_bad_replies(self, exporting: Export) -> None:
         lines = exporting(PREFERENCE)("kto", preferring("Both bad"), sources="preference")
         assert judged(lines) == [("One.", False), ("Two.", False)]
@@ -219,6 +225,10 @@ def listed(number: int, *order: str, count: int = 3, **given: Any) -> Task:
     )
 
 
+PAIR = {"messages": [{"role": "user", "content": "Why?"}], "r1": "So.", "r2": "Because.", "source": 41}
+CLICKED: Region = {"from_name": "better", "to_name": "r1", "type": "pairwise", "value": {"selected": "left"}}
+
+
 class TestRankings:
     def test_a_list_that_was_left_as_it_was_shown_says_nothing(self, exporting: Export) -> None:
         export = exporting(RANKING)
@@ -270,10 +280,38 @@ class TestRankings:
         [meta] = export.destination.meta.read_text().splitlines()
         assert (json.loads(meta)["chosen_version"], json.loads(meta)["model_version"]) == ("d/1", "b/1, c/1")
 
+    @pytest.mark.parametrize("format", ["dpo-trl", "kto", "chat"])
+    @pytest.mark.parametrize(
+        "votes",
+        [
+            [[CLICKED, verdict_region("About the same")]],
+            [[CLICKED, verdict_region("Both bad")]],
+            [[CLICKED, verdict_region("Right")]],
+            [[CLICKED], [verdict_region("About the same")], [verdict_region("About the same")]],
+            [[CLICKED], [verdict_region("About the same")]],
+        ],
+    )
+    def test_a_contradiction_says_nothing_and_ties_are_votes(
+        self, exporting: Export, votes: list[list[Region]], format: str
+    ) -> None:
+        annotations = tuple(annotation(user, tuple(regions), user=user) for user, regions in enumerate(votes))
+        task = Task(1, PAIR, annotations)
+        assert exporting(labeling_config([], as_pair=True))(format, task, sources="") == []
+
+    def test_replies_that_more_people_find_bad_are_bad(self, exporting: Export) -> None:
+        bad = (verdict_region("Both bad"),)
+        votes = (annotation(1, (CLICKED,)), annotation(2, bad), annotation(3, bad))
+        lines = exporting(labeling_config([], as_pair=True))("kto", Task(1, PAIR, votes), sources="pairwise")
+        assert judged(lines) == [("So.", False), ("Because.", False)]
+
+    def test_a_reply_that_as_many_find_better_is_not_written_as_bad(self, exporting: Export) -> None:
+        votes = (annotation(1, (CLICKED,)), annotation(2, (verdict_region("Both bad"),)))
+        lines = exporting(labeling_config([], as_pair=True))("kto", Task(1, PAIR, votes), sources="pairwise")
+        assert judged(lines) == [("Because.", False)]
+
     @pytest.mark.parametrize(("label", "count"), [("About the same", 0), ("Both bad", 2)])
     def test_of_two_none_is_better_but_both_may_be_bad(self, exporting: Export, label: str, count: int) -> None:
-        data = {"messages": [{"role": "user", "content": "Why?"}], "r1": "So.", "r2": "Because.", "source": 41}
-        task = Task(1, data, (annotation(1, (verdict_region(label),)),))
+        task = Task(1, PAIR, (annotation(1, (verdict_region(label),)),))
         lines = exporting(labeling_config([], as_pair=True))("kto", task, sources="pairwise")
         assert judged(lines) == [("So.", False), ("Because.", False)][:count]
 

@@ -58,7 +58,6 @@ def scores(ballots: Ballots) -> list[tuple[tuple[str, str], float]]:
         ([verdict_region("Right")], 0),
         ([verdict_region("About the same")], 0.5),
         ([verdict_region("Both bad")], 0.5),
-        ([better("right"), verdict_region("Both bad")], 0),
         ([better("right"), verdict_region("Right")], 0),
         ([better("right"), {**verdict_region("Left"), "origin": "prediction"}], 0),
     ],
@@ -80,8 +79,9 @@ def test_replies_that_a_ranking_leaves_out_have_no_votes() -> None:
     assert scores(read(LIST, annotation(ranked("r3", "gone", "r1")))) == [(("r1", "r3"), 0)]
 
 
-def test_a_click_and_a_key_that_contradict_each_other_say_nothing() -> None:
-    found = read(PAIR, annotation(better("right"), verdict_region("Left")))
+@pytest.mark.parametrize("label", ["Left", "About the same", "Both bad"])
+def test_a_click_and_a_key_that_contradict_each_other_say_nothing(label: str) -> None:
+    found = read(PAIR, annotation(better("right"), verdict_region(label)))
     assert (found.cast, found.silent) == ([], 1)
 
 
