@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,8 @@ from llm_interactive.outputs.places import number
 _SIDES = ("left", "top", "right", "bottom")
 _MOST = 1000
 _FAR = 1_000_000
+_ROUNDING = 10
+"""Sides so far beyond the image are moved to its edge; further ones count something else, as pixels."""
 
 
 @dataclass(eq=False)
@@ -61,7 +62,7 @@ class Boxes(Labelled):
         return f"{self.form(parts, data)}, one for each thing in the image"
 
     def check(self, value: Any, data: Data) -> Checked:
-        """The boxes with a label and a page that exist and an area; sides are put into order and into the image."""
+        """The boxes with a label and a page that exist and an area; sides are put into order."""
         options = label_options(self.control, data)
         boxes: list[dict[str, Any]] = []
         faults: list[str] = []
@@ -69,13 +70,16 @@ class Boxes(Labelled):
         for item in items_of(value, faults):
             sides = _sides(item)
             if sides is None:
-                faults.append(f'must have numbers from 0 to {_MOST} as "left", "top", "right", "bottom" in each object')
+                faults.append(
+                    f"must have numbers from 0 to {_MOST} (thousandths of width and height, no fractions, no pixels) "
+                    'around an area as "left", "top", "right", "bottom" in each object'
+                )
                 continue
             label = checked_label(item, options, faults)
             page = number(item.get("page")) if count > 1 or "page" in item else 1
             if self._pages and (page is None or not 1 <= page <= count):
                 faults.append(f'must have a number from 1 to {count} as "page" in each object')
-            elif label is not None and sides["left"] < sides["right"] and sides["top"] < sides["bottom"]:
+            elif label is not None:
                 place = {"label": label} | ({"page": page} if self._pages else {}) | sides
                 boxes.append(place | checked_values(self.per_region, item, data, faults))
         return Checked(boxes, joined(faults))
@@ -119,15 +123,15 @@ class Boxes(Labelled):
 
 
 def _sides(item: Mapping[str, Any]) -> dict[str, int] | None:
-    """The sides of a box within the image, each pair in order; None where one is no number."""
-    sides: list[int] = []
-    for name in _SIDES:
-        value = _finite(item.get(name))
-        if value is None:
-            return None
-        sides.append(round(min(max(value, 0), _MOST)))
-    left, top, right, bottom = sides
-    return dict(zip(_SIDES, (min(left, right), min(top, bottom), max(left, right), max(top, bottom)), strict=True))
+    """The sides of a box, each pair in order; None where they are no numbers, enclose nothing, or count otherwise."""
+    given = [_finite(item.get(name)) for name in _SIDES]
+    values = [value for value in given if value is not None and -_ROUNDING <= value <= _MOST + _ROUNDING]
+    # Fractions of the image would be a box of one thousandth.
+    if len(values) < len(_SIDES) or max(values) <= 1:
+        return None
+    left, top, right, bottom = (round(min(max(value, 0), _MOST)) for value in values)
+    sides = dict(zip(_SIDES, (min(left, right), min(top, bottom), max(left, right), max(top, bottom)), strict=True))
+    return sides if left != right and top != bottom else None
 
 
 def _finite(value: Any) -> float | None:
@@ -138,9 +142,8 @@ def _finite(value: Any) -> float | None:
             return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # Large whole numbers first: no float holds them.
-    value = min(max(value, -_FAR), _FAR) if isinstance(value, int) else value
-    return float(value) if math.isfinite(value) else None
+    # No float holds the largest whole numbers.
+    return float(value) if abs(value) < _FAR else None
 
 
 def _percent(left: int, top: int, right: int, bottom: int) -> dict[str, Any]:

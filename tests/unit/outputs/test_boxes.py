@@ -56,18 +56,13 @@ def test_a_box_is_a_region_in_percent() -> None:
     ("given", "expected"),
     [
         (box(300, 500, 100, 200), (10.0, 20.0, 20.0, 30.0)),
-        (box(-50, -1, 2000, 10**400), (0.0, 0.0, 100.0, 100.0)),
+        (box(-9, -1, 1000.4, 1010), (0.0, 0.0, 100.0, 100.0)),
         (box("100", 200.4, "300", 499.6), (10.0, 20.0, 20.0, 30.0)),
     ],
 )
 def test_sides_are_put_in_order_and_into_the_image(given: dict[str, Any], expected: tuple[float, ...]) -> None:
     (made,) = Boxes(control()).regions([given], DATA)
     assert geometry(made["value"]) == expected
-
-
-@pytest.mark.parametrize("empty", [box(100, 200, 100, 500), box(1100, 0, 1200, 10)])
-def test_an_empty_box_is_dropped(empty: dict[str, Any]) -> None:
-    assert Boxes(control()).regions([empty], DATA) == []
 
 
 @pytest.mark.parametrize(
@@ -85,6 +80,8 @@ def test_an_empty_box_is_dropped(empty: dict[str, Any]) -> None:
         [box("inf")],
         [box(label="Cow")],
         [box(label=None)],
+        [box(100, 200, 100, 500)],
+        [box(100, 200, 500, 200.4)],
     ],
 )
 def test_garbage_is_left_out_with_a_fault(garbage: Any) -> None:
@@ -92,6 +89,23 @@ def test_garbage_is_left_out_with_a_fault(garbage: Any) -> None:
     assert checked.value == []
     assert checked.fault
     assert Boxes(control()).regions(garbage, DATA) == []
+
+
+@pytest.mark.parametrize(
+    "counted",
+    [
+        box(0.1, 0.2, 0.9, 0.8),
+        box(0, 0, 1, 1),
+        box(500, 300, 1500, 900),
+        box(1100, 0, 1200, 10),
+        box(-50, 0, 20, 30),
+        box(0, 0, 10, 10**400),
+    ],
+)
+def test_fractions_and_pixels_make_no_box(counted: dict[str, Any]) -> None:
+    checked = Boxes(control()).check([counted, box()], DATA)
+    assert checked.value == [box()]
+    assert checked.fault
 
 
 def test_nothing_is_an_answer() -> None:
