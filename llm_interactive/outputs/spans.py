@@ -20,7 +20,7 @@ from llm_interactive.outputs.labelled import (
     values_of,
 )
 from llm_interactive.outputs.places import number
-from llm_interactive.outputs.texts import TEXT_OBJECTS, Mention, span_text
+from llm_interactive.outputs.texts import TEXT_OBJECTS, Mention, ParagraphsText, SpanText, span_text
 
 
 def region_numbers(regions: Sequence[Region]) -> dict[str, int]:
@@ -136,7 +136,7 @@ class Spans(Labelled):
                 yield span, target, place, id
 
     def value_of(self, regions: Sequence[Region], data: Data | None = None) -> Any:
-        """The spans of the regions, in reading order. `data` is where a quote is read that a region does not have.
+        """The spans of the regions, in reading order. `data` has the paragraphs, and quotes that regions do not have.
 
         `regions` are those of all controls where spans are numbered or have per-region values.
         """
@@ -151,17 +151,24 @@ class Spans(Labelled):
                 if self.numbered:
                     span["n"] = numbers.get(str(id))
                 if self._in_paragraphs:
-                    index = number(value.get("start"))
-                    span["paragraph"] = None if index is None else index + 1
+                    span["paragraph"] = self._paragraph(entry, data)
                 spans.append(span | values_of(self.per_region, regions, id))
         return spans
 
     def _quote(self, entry: Region, data: Data | None) -> str | None:
-        text = _value(entry).get("text")
-        if isinstance(text, str) and text.strip():
-            return text.replace("\\n", "\n")  # the page writes line breaks as a backslash and an n
+        quote = _value(entry).get("text")
+        if isinstance(quote, str) and quote.strip():
+            return quote.replace("\\n", "\n")  # the page writes line breaks as a backslash and an n
+        text = self._text(entry, data)
+        return text.quote(_value(entry)) if text else None
+
+    def _paragraph(self, entry: Region, data: Data | None) -> int | None:
+        text = self._text(entry, data)
+        return text.number_of(number(_value(entry).get("start"))) if isinstance(text, ParagraphsText) else None
+
+    def _text(self, entry: Region, data: Data | None) -> SpanText | None:
         target = next((target for target in self._objects if target.name == entry.get("to_name")), None)
-        return span_text(target, data).quote(_value(entry)) if target and data is not None else None
+        return span_text(target, data) if target and data is not None else None
 
 
 def _value(entry: Region) -> Mapping[str, Any]:

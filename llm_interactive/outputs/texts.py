@@ -39,7 +39,9 @@ def span_text(tag: ObjectTag, data: Mapping[str, Any]) -> SpanText:
     if tag.tag == "Paragraphs":
         text_key = tag.attributes.get("textkey") or "text"
         items = value if isinstance(value, list) else []
-        return ParagraphsText([_string(item.get(text_key)) if isinstance(item, Mapping) else "" for item in items])
+        contents = [item.get(text_key) if isinstance(item, Mapping) else None for item in items]
+        sent = [index for index, content in enumerate(contents) if content is not None]
+        return ParagraphsText([_string(content) for content in contents], sent)
     return PlainText(_string(value))
 
 
@@ -144,14 +146,19 @@ class HyperTextText:
 
 @dataclass(frozen=True)
 class ParagraphsText:
-    """A Paragraphs object: the paragraph's index as a string, and UTF-16 offsets in it. No place is in two of them."""
+    """A Paragraphs object: the paragraph's index as a string, and UTF-16 offsets in it. No place is in two of them.
+
+    Models count the paragraphs that they are `sent` (indexes): those whose text is not null.
+    """
 
     paragraphs: Sequence[str]
+    sent: Sequence[int]
 
     def find(self, mentions: Sequence[Mention]) -> list[dict[str, Any] | None]:
         """Values of the mentions' places: in its own paragraph first, then in all, in reading order."""
         begins = [0, *accumulate(len(paragraph) + 1 for paragraph in self.paragraphs)]
-        parts: dict[int | None, Place] = dict(enumerate(pairwise(begins), start=1))
+        bounds = list(pairwise(begins))
+        parts: dict[int | None, Place] = {number: bounds[index] for number, index in enumerate(self.sent, start=1)}
         # A quote has no NUL, so that none is found over the end of a paragraph.
         quotes = [quote.replace("\x00", " ") for quote, _ in mentions]
         places = find_quotes("\x00".join(self.paragraphs), quotes, [parts.get(part) for _, part in mentions])
@@ -162,6 +169,10 @@ class ParagraphsText:
         start, end, text = start - begins[index], end - begins[index], self.paragraphs[index]
         offsets = {"startOffset": utf16(text[:start]), "endOffset": utf16(text[:end])}
         return {"start": str(index), "end": str(index), **offsets, "text": text[start:end]}
+
+    def number_of(self, index: int | None) -> int | None:
+        """The number by which a model knows the paragraph with that index."""
+        return self.sent.index(index) + 1 if index in self.sent else None
 
     def quote(self, value: Mapping[str, Any]) -> str | None:
         """The text at a value's place; of the first paragraph where it reaches over several."""

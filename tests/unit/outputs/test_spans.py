@@ -187,6 +187,14 @@ def test_labels_may_come_with_the_task() -> None:
         spans.schema(DATA)
 
 
+def test_paragraphs_without_a_text_are_not_counted_as_models_are_not_sent_them() -> None:
+    spans = Spans(labels(ObjectTag("Paragraphs", "turns", "$turns")))
+    data = {"turns": [{"text": None}, {"text": "yes"}, {"text": "yes"}]}
+    made = spans.regions([span("yes", paragraph=2)], data)
+    assert [entry["value"]["start"] for entry in made] == ["2"]
+    assert spans.value_of(made, data) == [span("yes", paragraph=2)]
+
+
 def test_a_paragraph_number_says_which_of_several_is_meant() -> None:
     turns = ObjectTag("Paragraphs", "turns", "$turns")
     data = {"turns": [{"text": "yes"}, {"text": "yes"}]}
