@@ -14,6 +14,7 @@ from llm_interactive.outputs.choices import Choices
 from llm_interactive.outputs.json_objects import objects_in
 from llm_interactive.outputs.options import fold
 from llm_interactive.outputs.plain_text import match
+from llm_interactive.outputs.relations import Relations
 from llm_interactive.outputs.textarea import is_response
 from llm_interactive.outputs.visibility import Page
 
@@ -64,6 +65,10 @@ def read(reply: str, outputs: Sequence[Output], data: Data, *, cut: bool = False
         values[name] = checked.value
         if checked.fault:
             faults[name] = f'"{name}" {checked.fault}'
+    for output in outputs:
+        name = output.control.name
+        if isinstance(output, Relations) and (fault := output.fault(values.get(name), data, values)):
+            faults.setdefault(name, f'"{name}" {fault}')
     shown = _shown(values, outputs, data)
     said = [_CUT] if cut else []
     said += [fault for output in shown if (fault := faults.get(output.control.name))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,18 +65,16 @@ class Relations:
         return []
 
     def relations(self, value: Any, data: Data, values: Mapping[str, Any]) -> list[Region]:
-        """The relations between regions that the spans' `values` (by control name) make.
+        """The relations between regions that the spans' `values` (by control name) make; none by an ambiguous number.
 
         Each pair has one, with all its labels: the page takes no second one.
         """
-        ids: dict[int, str] = {}
-        for spans in self.spans:
-            ids = spans.numbered_ids(values.get(spans.control.name), data) | ids
+        ids, ambiguous = self._ids(data, values)
         options = label_options(self.control, data)
         labels: dict[tuple[str, str], list[str]] = {}
         for relation in self.check(value, data).value:
             pair = ids.get(relation["from"], ""), ids.get(relation["to"], "")
-            if not all(pair) or pair[0] == pair[1]:
+            if not all(pair) or pair[0] == pair[1] or ambiguous & {relation["from"], relation["to"]}:
                 continue
             given = labels.setdefault(pair, [])
             if relation.get("label") is not None and (not given or self.control.attributes.get("choice") != "single"):
@@ -86,6 +84,25 @@ class Relations:
             {"type": "relation", "from_id": start, "to_id": end, "direction": "right", "labels": given}
             for (start, end), given in labels.items()
         ]
+
+    def fault(self, value: Any, data: Data, values: Mapping[str, Any]) -> str | None:
+        """What is wrong with the numbers that relations refer to; None if nothing is."""
+        _, ambiguous = self._ids(data, values)
+        used = {relation[side] for relation in self.check(value, data).value for side in ("from", "to")}
+        several = ", ".join(map(str, sorted(used & ambiguous)))
+        return f'must refer to numbers "n" of one object each, unlike {several}' if several else None
+
+    def _ids(self, data: Data, values: Mapping[str, Any]) -> tuple[dict[int, str], set[int]]:
+        """The region of each number, and the numbers that stand for several places."""
+        places: dict[int, Hashable] = {}
+        ids: dict[int, str] = {}
+        ambiguous: set[int] = set()
+        for spans in self.spans:
+            for n, place, id in spans.places_by_number(values.get(spans.control.name), data):
+                if places.setdefault(n, place) != place:
+                    ambiguous.add(n)
+                ids.setdefault(n, id)
+        return ids, ambiguous
 
     def value_of(self, regions: Sequence[Region]) -> Any:
         """The relations in the regions of a whole annotation, by the numbers that `Spans.value_of` gives these."""

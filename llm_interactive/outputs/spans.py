@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,9 @@ from llm_interactive.outputs.labelled import (
 )
 from llm_interactive.outputs.places import number
 from llm_interactive.outputs.texts import TEXT_OBJECTS, Mention, ParagraphsText, SpanText, span_text
+
+Placed = tuple[ObjectTag, dict[str, Any]]
+"""An object and the part of a region's value that says where in it."""
 
 
 def region_numbers(regions: Sequence[Region]) -> dict[str, int]:
@@ -103,25 +106,28 @@ class Spans(Labelled):
         """For each span that the text has: its region, and those of its per-region controls."""
         options = label_options(self.control, data)
         found: dict[str, list[Region]] = {}
-        for span, target, place, id in self._placed(value, data):
-            if id not in found:
+        for span, placed in self._placed(value, data):
+            if placed and (id := self._id(span, *placed)) not in found:
+                target, place = placed
                 labels = list(options.by_name[span["label"]].stored)
                 main = region(self.control, {**place, self.key: labels}, target=target, id=id)
                 found[id] = [main, *regions_of(self.per_region, span, data, target, id)]
         return [entry for entries in found.values() for entry in entries]
 
-    def numbered_ids(self, value: Any, data: Data) -> dict[int, str]:
-        """The ids of the regions that `regions` makes, by the numbers of their spans; the first of a number counts."""
-        ids: dict[int, str] = {}
-        for span, _, _, id in self._placed(value, data):
-            if span.get("n") is not None:
-                ids.setdefault(span["n"], id)
-        return ids
+    def places_by_number(self, value: Any, data: Data) -> Iterator[tuple[int, Hashable, str]]:
+        """The number of each span, its place, and the id of the region that `regions` makes of it.
 
-    def _placed(self, value: Any, data: Data) -> Iterator[tuple[dict[str, Any], ObjectTag, dict[str, Any], str]]:
-        """The spans that a text has, with the object, the place in it, and the region's id."""
+        Of a span that the text does not have, the place is None and the id empty.
+        """
+        for span, placed in self._placed(value, data):
+            if span.get("n") is not None:
+                position = (placed[0].name, _position(placed[1])) if placed else None
+                yield span["n"], position, self._id(span, *placed) if placed else ""
+
+    def _placed(self, value: Any, data: Data) -> Iterator[tuple[dict[str, Any], Placed | None]]:
+        """The spans, each with the object that has it and the place in that."""
         spans = self.check(value, data).value
-        places: list[tuple[ObjectTag, dict[str, Any]] | None] = [None] * len(spans)
+        places: list[Placed | None] = [None] * len(spans)
         for target in self._objects:
             waiting = [index for index, place in enumerate(places) if place is None]
             mentions: list[Mention] = [(spans[index]["quote"], spans[index].get("paragraph")) for index in waiting]
@@ -129,11 +135,10 @@ class Spans(Labelled):
             for index, place in zip(waiting, found, strict=True):
                 if place is not None:
                     places[index] = target, place
-        for span, placed in zip(spans, places, strict=True):
-            if placed is not None:
-                target, place = placed
-                id = region_id(self.control.name, target.name, *_position(place), span["label"])
-                yield span, target, place, id
+        yield from zip(spans, places, strict=True)
+
+    def _id(self, span: Mapping[str, Any], target: ObjectTag, place: Mapping[str, Any]) -> str:
+        return region_id(self.control.name, target.name, *_position(place), span["label"])
 
     def value_of(self, regions: Sequence[Region], data: Data | None = None) -> Any:
         """The spans of the regions, in reading order. `data` has the paragraphs, and quotes that regions do not have.

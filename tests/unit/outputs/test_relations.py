@@ -1,8 +1,11 @@
+import json
 from typing import Any
 
 import pytest
 
 from llm_interactive.labeling.tags import ControlTag, Label, ObjectTag
+from llm_interactive.outputs.base import Output
+from llm_interactive.outputs.reading import read
 from llm_interactive.outputs.relations import Relations
 from llm_interactive.outputs.spans import Spans
 
@@ -63,6 +66,26 @@ def test_a_relation_without_label_is_one() -> None:
 def test_numbers_of_spans_that_are_not_there_are_dropped() -> None:
     assert made([relation(1, 3), relation(1, 9)]) == []
     assert list(relations().relations([relation(1, 2)], DATA, {})) == []
+
+
+@pytest.mark.parametrize(
+    "again", [{"n": 1, "quote": "Acme", "label": "Firm"}, {"n": 1, "quote": "Rome", "label": "Town"}]
+)
+def test_a_number_of_several_places_joins_nothing_and_is_a_fault(again: dict[str, Any]) -> None:
+    values = {"people": VALUES["people"], "places": [again, {"n": 2, "quote": "Paris", "label": "Town"}]}
+    assert list(relations().relations([relation(1, 2)], DATA, values)) == []
+    fault = relations().fault([relation(1, 2)], DATA, values)
+    assert fault
+    assert fault.endswith("unlike 1")
+    assert relations().fault([relation(2, 3)], DATA, values) is None
+
+
+def test_a_number_of_one_place_with_two_labels_is_clear() -> None:
+    values = VALUES | {
+        "people": [{"n": 1, "quote": "Bob", "label": "Person"}, {"n": 2, "quote": "Acme", "label": "Person"}]
+    }
+    assert len(relations().relations([relation(1, 2)], DATA, values)) == 1
+    assert relations().fault([relation(1, 2)], DATA, values) is None
 
 
 def test_the_same_relation_counts_once() -> None:
@@ -126,3 +149,10 @@ def test_a_relation_to_the_left_is_turned_round() -> None:
 
 def test_relations_of_unknown_regions_are_passed_over() -> None:
     assert relations().value_of([{"type": "relation", "from_id": "a", "to_id": None}, {}]) == []
+
+
+def test_an_ambiguous_number_is_a_fault_of_the_reply() -> None:
+    reply = json.dumps({"people": VALUES["people"] * 2, "places": VALUES["places"], "relations": [relation(1, 2)]})
+    outputs: list[Output] = [PEOPLE, PLACES, relations()]
+    (fault,) = read(reply, outputs, DATA | {"text": "Bob works with Bob at Acme."}).faults
+    assert fault.startswith('"relations" must refer to numbers')

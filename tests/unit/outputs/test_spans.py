@@ -211,11 +211,15 @@ def test_what_one_object_has_not_is_looked_for_in_the_next() -> None:
     assert [entry["to_name"] for entry in made] == ["text", "summary"]
 
 
-def test_numbers_lead_to_the_ids_of_regions() -> None:
+def test_numbers_lead_to_the_places_and_ids_of_regions() -> None:
     spans = Spans(labels(), numbered=True)
-    value = [span("Bob", n=1), span("Alice", n=2), span("Paris", "Place", n="3"), span("Bob", n=1), span("😀")]
-    made = spans.regions(value, DATA)
-    assert spans.numbered_ids(value, DATA) == {1: made[0]["id"], 3: made[1]["id"]}
+    value = [span("Bob", n=1), span("Alice", n=2), span("Paris", "Place", n="3"), span("😀")]
+    first, second, _ = spans.regions(value, DATA)
+    assert [(n, bool(place), id) for n, place, id in spans.places_by_number(value, DATA)] == [
+        (1, True, first["id"]),
+        (2, False, ""),
+        (3, True, second["id"]),
+    ]
 
 
 def test_a_missing_number_costs_no_span() -> None:
