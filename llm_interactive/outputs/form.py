@@ -20,7 +20,7 @@ from llm_interactive.outputs.relations import Relations
 from llm_interactive.outputs.schema import guide, object_schema
 from llm_interactive.outputs.scores import Probability, has_labels, scores
 from llm_interactive.outputs.textarea import TextArea
-from llm_interactive.outputs.visibility import shown
+from llm_interactive.outputs.visibility import saved
 
 _MEANT = (
     "allownested choice format leafsonly max maxrating maxsubmissions maxusages min only peritem perregion step value "
@@ -181,7 +181,7 @@ class Form:
         elif len(texts) > 1 or self.is_plain:
             several = [text if isinstance(text, list) else [text] for text in texts if text]
             values[self.texts[0].name] = [text for some in several for text in some]
-        made = shown(self._regions(values, data), self.filled_controls)
+        made = saved(self._regions(values, data), self.filled_controls)
         return Filled([_scored(region, sure) for region in made], sure)
 
     def _regions(self, values: Mapping[str, Any], data: Data) -> list[Region]:

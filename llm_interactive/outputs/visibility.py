@@ -13,7 +13,7 @@ _KEYS = {"relation": ("from_id", "to_id")}
 """Where regions name those that they belong to, other than by their own id."""
 
 
-def shown(regions: Sequence[Region], controls: Iterable[ControlTag]) -> list[Region]:
+def saved(regions: Sequence[Region], controls: Iterable[ControlTag]) -> list[Region]:
     """The regions that the page saves, where `controls` are those that were to be filled.
 
     What belongs to a region, and relations, go with it. Regions of other controls are kept.

@@ -26,6 +26,7 @@ from llm_interactive.errors import (
 from llm_interactive.llm.client import Reply
 from llm_interactive.llm.turns import Queue
 from llm_interactive.outputs.scores import least
+from llm_interactive.outputs.visibility import saved
 from llm_interactive.predict.budget import Budget
 from llm_interactive.predict.examples import Example
 from llm_interactive.predict.late_predictions import store_late
@@ -258,8 +259,10 @@ class BatchRun:
         return Settled(prediction, None, is_cut=any(reply.cut for reply in replies.values()))
 
     def _prediction(self, number: int, replies: Mapping[str, Reply]) -> dict[str, Any]:
-        filled = [self._prepared[number, name].filled(reply) for name, reply in replies.items()]
-        regions = [region for one in filled for region in one.regions]
+        asked = [self._prepared[number, name] for name in replies]
+        filled = [one.filled(reply) for one, reply in zip(asked, replies.values(), strict=True)]
+        controls = [control for one in asked for control in one.form.filled_controls]
+        regions = saved([region for one in filled for region in one.regions], controls)
         scores = [score for one in filled for score in one.scores.values()]
         return prediction(regions, self._origin.version, least(scores))
 

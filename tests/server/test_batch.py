@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -321,3 +322,27 @@ def test_health_is_up_and_tells_that_the_database_fails(without_database: FlaskC
     assert health.status_code == 200
     assert health.get_json()["status"] == "UP"
     assert "database" in health.get_data(as_text=True).lower()
+
+
+TWO_PROMPTS = """<View>
+  <Text name="text" value="$text"/>
+  <TextArea name="category-prompt" toName="text"/>
+  <Choices name="category" toName="text"><Choice value="Other"/><Choice value="Cat"/></Choices>
+  <TextArea name="detail-prompt" toName="text"/>
+  <TextArea name="detail-response" toName="text"
+            visibleWhen="choice-selected" whenTagName="category" whenChoiceValue="Other"/>
+  {}
+</View>"""
+
+
+@pytest.mark.parametrize("more", ["", '<Choices name="detail-kind" toName="text"><Choice value="A"/></Choices>'])
+@pytest.mark.parametrize(("category", "is_shown"), [("Other", True), ("Cat", False)])
+def test_what_hangs_on_another_prompts_choice_is_given_where_that_is_made(
+    client: FlaskClient, llm: FakeLLM, category: str, more: str, *, is_shown: bool
+) -> None:
+    detail = '{"detail-response": "Why.", "detail-kind": "A"}' if more else "Why."
+    llm.answer = lambda call: json.dumps({"category": category}) if '"Cat"' in json.dumps(call.json) else detail
+    [entry] = results(client, batch([task(1)], TWO_PROMPTS.format(more)))
+    given = {region["from_name"]: region["value"] for region in entry["result"]}
+    assert given["category"] == {"choices": [category]}
+    assert given.get("detail-response") == ({"text": ["Why."]} if is_shown else None)

@@ -13,7 +13,7 @@ from llm_interactive.outputs.base import Output
 from llm_interactive.outputs.choices import Choices, Taxonomy
 from llm_interactive.outputs.form import Form
 from llm_interactive.outputs.spans import Spans
-from llm_interactive.outputs.visibility import Page, shown
+from llm_interactive.outputs.visibility import Page, saved
 from testing.region_rules import faults
 
 TEXT = ObjectTag("Text", "text", "$text")
@@ -192,4 +192,4 @@ def test_what_belongs_to_a_hidden_region_goes_with_it() -> None:
     controls = [ner.control, sure, ALL[3].control]
     for answer, kept in (("Yes", 4), ("No", 0)):
         one = ALL[3].regions(answer, {})
-        assert shown([*spans, of_ann, relation, *one], controls) == [*[*spans, of_ann, relation][:kept], *one]
+        assert saved([*spans, of_ann, relation, *one], controls) == [*[*spans, of_ann, relation][:kept], *one]
