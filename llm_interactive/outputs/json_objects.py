@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import Any
 
-_DECODER = json.JSONDecoder(strict=False)
+_DECODER = json.JSONDecoder(strict=False, parse_constant=lambda _: None)  # NaN is nothing
 _SPACE = re.compile(r"\s*")
 _MAX_OBJECTS = 20
 _MAX_LOOSE = 20_000

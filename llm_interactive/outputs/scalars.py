@@ -6,14 +6,14 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 
 from llm_interactive.labeling.tags import ControlTag, Region
 from llm_interactive.outputs.base import Checked, Data, Schema, region
 from llm_interactive.text import whole_number
 
-_NUMBER = re.compile(r"[+-]?(\d+)(\.\d+)?(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(?:\d+(\.\d*)?|(\.\d+))(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _MOST_STARS = 250
 _MAX_NUMBER = 2**53
 _ISO_FORMS = {
@@ -23,7 +23,13 @@ _ISO_FORMS = {
     "%Y-%m": "YYYY-MM",
     "%Y": "YYYY",
 }
+_ISO = re.compile(
+    r"(?:(\d{4})(?:-(\d\d)(?:-(\d\d))?)?)?"
+    r"(?:(?:^|(?<=-\d\d-\d\d)[T ])(\d\d):(\d\d)(?::[0-5]\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?",
+    re.ASCII,
+)
 _DIRECTIVE = re.compile(r"%([-_0]?)(.)", re.DOTALL)
+_SAMPLE = datetime(2024, 11, 23, 21, 47)  # noqa: DTZ001
 _LONG_FORMS = {"c": "%-m/%-d/%Y, %-I:%M:%S %p", "x": "%-m/%-d/%Y", "X": "%-I:%M:%S %p"}
 
 
@@ -36,7 +42,7 @@ def stored_values(control: ControlTag, regions: Sequence[Region], key: str) -> l
 def number_of(value: Any) -> int | float | None:
     """The finite number that `value` is or writes out; other than for JSON, True is none."""
     if isinstance(value, str) and len(value) < 50 and (written := _NUMBER.fullmatch(value.strip())):
-        value = float(value) if written[2] or written[3] else int(value)
+        value = float(value) if any(written.groups()) else int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if abs(value) <= _MAX_NUMBER else None  # nor is an infinite or undefined one
@@ -95,7 +101,7 @@ class Number:
     def guide(self, data: Data) -> str:
         """The bounds."""
         bounds = (("at least", "min"), ("at most", "max"), ("in steps of", "step"))
-        said = [f"{words} {bound:g}" for words, name in bounds if (bound := self._attribute(name)) is not None]
+        said = [f"{words} {bound}" for words, name in bounds if (bound := self._attribute(name)) is not None]
         return " ".join(["a number", ", ".join(said)]).strip() + ", or null"
 
     def check(self, value: Any, data: Data) -> Checked:
@@ -127,7 +133,8 @@ class Number:
 class DateTime:
     """A date, time, month or year: ISO in answers, in the tag's `format` in regions, for the page parses only that.
 
-    Parts and formats are the editor's (DateTime.jsx), which knows minutes but no seconds and no time zones.
+    Parts and formats are the editor's (DateTime.jsx), which knows minutes but no seconds and no time zones, and where a
+    date has no time stores 00:00. An answer in the tag's format is taken too.
     """
 
     control: ControlTag
@@ -171,14 +178,20 @@ class DateTime:
         return Checked(_written(moment, self._iso)) if moment else _unfit(value, self.guide(data))
 
     def _read(self, value: Any) -> datetime | None:
-        text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
-        moment = _moment(text, self._iso)
+        text = str(value).strip() if isinstance(value, str | int) else ""
+        moment = _moment(text, self._iso) or self._in_format(text)
         if moment is None or (self._iso != "%H:%M" and moment.year < 1000):
             return None
         date = f"{moment:%Y}" if "year" in self._only else f"{moment:%Y-%m-%d}"
         least, most = self._bound("min"), self._bound("max")
         # The editor compares texts.
         return None if (least and date < least) or (most and date > most) else moment
+
+    def _in_format(self, text: str) -> datetime | None:
+        """The moment that `text` writes just as the tag's format does, if that format holds all parts asked for."""
+        moment, again = (_read_back(said, self._format) for said in (text, _written(_SAMPLE, self._format)))
+        holds_all = again is not None and _written(again, self._iso) == _written(_SAMPLE, self._iso)
+        return moment if holds_all and moment and _written(moment, self._format) == text else None
 
     def _bound(self, name: str) -> str:
         bound = self.control.attributes.get(name, "")
@@ -198,17 +211,14 @@ class DateTime:
 
 def _moment(text: str, iso: str) -> datetime | None:
     """The wall time of an ISO text that has at least the parts of the form `iso`."""
-    years = re.fullmatch(r"(\d{4})(?:-(\d\d))?", text, re.ASCII)
+    found = _ISO.fullmatch(text)
+    if found is None or found[{"%H:%M": 4, "%Y": 1, "%Y-%m": 2}.get(iso, 3)] is None:
+        return None
+    year, month, day, hour, minute = found.groups()
     try:
-        if years:
-            enough = iso == "%Y" or (iso == "%Y-%m" and years[2])
-            return datetime(int(years[1]), int(years[2] or 1), 1) if enough else None  # noqa: DTZ001
-        if iso == "%H:%M" and len(text) < 10:
-            return datetime.combine(datetime(2000, 1, 1), time.fromisoformat(text)).replace(tzinfo=None)  # noqa: DTZ001
-        moment = datetime.fromisoformat(text).replace(tzinfo=None)
+        return datetime(int(year or 2000), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0))  # noqa: DTZ001
     except ValueError:
         return None
-    return None if iso == "%H:%M" and ":" not in text else moment
 
 
 def _written(moment: datetime, form: str) -> str:

@@ -33,10 +33,10 @@ class TextArea:
     def check(self, value: Any, data: Data) -> Checked:
         """A text that is not blank, or a list of such."""
         if isinstance(value, list) and all(isinstance(text, str) for text in value):
-            return Checked([storable(text) for text in value if text.strip()] or None)
+            return Checked([storable(text) for text in value if _says(text)] or None)
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
-        if isinstance(value, str) and value.strip():
+        if isinstance(value, str) and _says(value):
             return Checked(storable(value))
         if self.is_response:
             return Checked(None, "must be a text that is not empty")
@@ -53,6 +53,10 @@ class TextArea:
         """The texts, always as a list."""
         values = stored_values(self.control, regions, "text")
         return [text for value in values for text in ([value] if isinstance(value, str) else value)]
+
+
+def _says(text: str) -> bool:
+    return text.strip().casefold() not in ("", "null")
 
 
 def is_response(output: Output) -> bool:

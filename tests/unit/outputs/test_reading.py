@@ -156,7 +156,7 @@ def test_a_label_that_two_controls_have_needs_the_controls_name(reply: str, expe
     assert tuple(values[name] for name in names) == expected
 
 
-@pytest.mark.parametrize("reply", ["It is good.", "[1, 2]", "", "null"])
+@pytest.mark.parametrize("reply", ["It is good.", "[1, 2]", ""])
 def test_a_text_without_labels_is_the_response_and_is_no_fault_where_there_is_one(reply: str) -> None:
     answer = read(reply, BOTH, {})
     assert answer.values == {"response": reply or None, "Sentiment": None}
@@ -169,6 +169,11 @@ def test_an_object_without_any_of_the_keys_is_kept_as_text_and_is_asked_for_agai
     answer = read(reply, BOTH, {})
     assert answer.values["response"] == reply
     assert answer.faults == ("the answer is not a JSON object with the keys that were asked for",)
+
+
+@pytest.mark.parametrize("nothing", ["null", "NaN", "-Infinity", '"null"', "None"])
+def test_what_is_no_value_in_json_is_no_text(nothing: str) -> None:
+    assert read(f'{{"response": {nothing}, "Sentiment": "Positive"}}', BOTH, {}).values["response"] is None
 
 
 def test_a_reply_for_one_text_needs_no_object() -> None:

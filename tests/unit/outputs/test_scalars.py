@@ -89,6 +89,12 @@ def test_a_step_too_small_to_count_bounds_nothing(step: str) -> None:
     assert number(step=step).check(9e15, {}).value == 9e15
 
 
+@pytest.mark.parametrize(("most", "said"), [(".5", "0.5"), ("1.", "1.0"), ("12345678", "12345678")])
+def test_a_bound_is_read_however_it_is_written(most: str, said: str) -> None:
+    assert number(max=most).check(float(most) + 0.01, {}).value is None
+    assert number(max=most).guide({}) == f"a number at most {said}, or null"
+
+
 DATE, TIME, YEAR = {"only": "date"}, {"only": "time"}, {"only": "year"}
 
 
@@ -106,6 +112,8 @@ DATE, TIME, YEAR = {"only": "date"}, {"only": "time"}, {"only": "year"}
         (DATE | {"format": "%x"}, "2024-05-07", "2024-05-07", "5/7/2024"),
         ({"format": "%c"}, "2024-05-07T15:04", "2024-05-07T15:04", "5/7/2024, 3:04:00 PM"),
         ({"format": "%Y-%m-%dT%H:%M:%S.%LZ"}, "2024-05-07T15:04", "2024-05-07T15:04", "2024-05-07T15:04:00.000Z"),
+        (DATE | {"format": "%d.%m.%Y"}, "07.05.2024", "2024-05-07", "07.05.2024"),
+        ({"format": "%c"}, "5/7/2024, 3:04:00 PM", "2024-05-07T15:04", "5/7/2024, 3:04:00 PM"),
         (TIME, "9:05", None, None),
         (TIME, "09:05", "09:05", "09:05"),
         (TIME, "09:05:30", "09:05", "09:05"),
@@ -139,6 +147,18 @@ def test_iso_comes_in_and_the_tags_format_goes_out(
         (DATE, "2024-02-30"),
         (DATE, "0024-02-03"),
         (DATE, "yesterday"),
+        (DATE, "2024-W10"),
+        (DATE, "20240305"),
+        (DATE, 20240305),
+        (DATE, "2024-05-1710:30"),
+        (DATE | {"format": "%d %B"}, "7 May"),
+        ({}, 1712110411230),
+        ({}, "2024-05-17T10"),
+        ({}, "2024-05-17T24:00"),
+        ({"format": "%d.%m.%Y %I:%M"}, "07.05.2024 01:04"),
+        (TIME, 10),
+        (TIME, "20240305"),
+        (YEAR, "2024T10:00"),
         (DATE, True),
         (DATE, ["2024-05-17"]),
         (TIME, "2024-05-17"),

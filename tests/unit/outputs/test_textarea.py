@@ -33,7 +33,7 @@ def test_texts_are_taken_as_they_are(value: Any, expected: Any) -> None:
     assert (checked.value, checked.fault) == (expected, None)
 
 
-@pytest.mark.parametrize("value", ["", " \n", None, [], [" "]])
+@pytest.mark.parametrize("value", ["", " \n", None, [], [" "], "null", " NULL", ["null"]])
 def test_a_blank_text_is_none(value: Any) -> None:
     checked = area().check(value, {})
     assert (checked.value, checked.fault) == (None, None)
