@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,11 +12,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from llm_interactive.cli.chosen_tasks import Choice, chosen
 from llm_interactive.cli.paid import paid_run
 from llm_interactive.errors import PromptError, SetupError
-from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.label_studio.records import Project as StudioProject
-from llm_interactive.label_studio.records import Task
 from llm_interactive.llm.batch_api import BatchAPI
 from llm_interactive.predict.budget import Budget
 from llm_interactive.predict.label_run import LabelRun, Summary, as_dict, as_sent
@@ -25,7 +23,6 @@ from llm_interactive.predict.plan import Plan, plan
 from llm_interactive.predict.project import Project
 from llm_interactive.services import Services
 
-_PLANNED_FROM = 50
 _console = Console(stderr=True)
 
 
@@ -36,9 +33,14 @@ def label(
         typer.Option(help="File that holds the prompt; FIELD=FILE where the form has several prompt fields."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Model to ask instead of OPENAI_MODEL.")] = None,
-    sample: Annotated[int | None, typer.Option(min=1, help="Label this many tasks, chosen at random.")] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, help="Label this many tasks, chosen at random from the project, or from the tab."),
+    ] = None,
     filter: Annotated[int | None, typer.Option(help="Label the tasks of this Data Manager tab (its number).")] = None,
-    task: Annotated[str | None, typer.Option(help="Label these tasks: numbers with commas between.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Label these tasks: numbers with commas between. Not with --sample or --filter.")
+    ] = None,
     only_missing: Annotated[
         bool, typer.Option("--only-missing", help="Leave out tasks that have a prediction by the same version.")
     ] = False,
@@ -77,6 +79,13 @@ def label(
     """
     from llm_interactive.cli import label_batch  # which imports this module
 
+    choice = Choice.of(sample, filter, task, only_missing=only_missing)
+    chooses = choice != Choice() or prompt_file or model or new_examples or max_cost is not None
+    if (resume or cancel) and (chooses or (resume and cancel)):
+        raise typer.BadParameter(
+            "--resume and --cancel are about what was sent: they go neither together nor with tasks, prompts, models "
+            "or limits."
+        )
     with paid_run() as (services, studio):
         found = studio.project(project)
         if cancel:
@@ -87,11 +96,11 @@ def label(
         asked = services.examples.renewed(
             _project(services, found, prompt_file or [], model), studio, anew=new_examples
         )
-        tasks, count, some = _chosen(studio, project, asked.version, sample, filter, _ids(task), only_missing)
-        _console.print(
-            plan_text(found, asked, plan(services, asked, list(map(as_sent, some)), count, batched=batch_api)),
-            highlight=False,
-        )
+        wanted = chosen(studio, project, asked.version, choice)
+        ahead = plan(services, asked, list(map(as_sent, wanted.some)), wanted.count, batched=batch_api)
+        typer.echo(plan_text(found, asked, ahead), err=True)
+        if wanted.unknown:
+            typer.echo(f"No task of the project: {', '.join(map(str, wanted.unknown))}.", err=True)
         if not yes and not typer.confirm("Label them?", err=True):
             raise typer.Exit(2)
         budget = _budget(services, asked, max_cost)
@@ -100,14 +109,14 @@ def label(
                 raise SetupError("A batch of the Batch API is of one model. Label without --batch-api.")
             with BatchAPI(services.client, services.settings) as api:
                 labeling = label_batch.BatchLabeling(services, studio, project, asked, api)
-                count = labeling.label(tasks, count, budget)
+                count = labeling.label(wanted.tasks, wanted.count, budget)
             run = labeling.run
         else:
             run = LabelRun(services, studio, project, asked, budget)
-            with_progress("Labeling", run.label(tasks), count)
+            with_progress("Labeling", run.label(wanted.tasks), count := wanted.count)
         accept(run, accept_above)
     typer.echo(json.dumps(as_dict(run.summary)) if as_json else summary_text(run.summary, count))
-    if run.summary.done < count:
+    if run.summary.done < count or wanted.unknown:
         raise typer.Exit(1)
 
 
@@ -147,35 +156,6 @@ def prompt_in_file(file: str) -> str:
     if not prompt:
         raise typer.BadParameter(f"{file} is empty.")
     return prompt
-
-
-def _chosen(
-    studio: LabelStudio,
-    project: int,
-    version: str,
-    sample: int | None,
-    view: int | None,
-    ids: Sequence[int] | None,
-    only_missing: bool,
-) -> tuple[Iterable[Task], int, list[Task]]:
-    """The tasks to label, how many they are, and some of them at random."""
-    if sample is None and not only_missing:
-        count = studio.count(project, ids=ids, view=view)
-        return studio.tasks(project, ids=ids, view=view), count, studio.some(project, _PLANNED_FROM, ids=ids, view=view)
-    done = {old.task for old in studio.predictions(project) if old.model_version == version} if only_missing else set()
-    tasks = [task for task in studio.tasks(project, ids=ids, view=view) if task.id not in done]
-    # The same tasks in the next run, which then costs nothing.
-    chosen = tasks if sample is None else random.Random(project).sample(tasks, min(sample, len(tasks)))  # noqa: S311
-    return chosen, len(chosen), random.sample(chosen, min(_PLANNED_FROM, len(chosen)))
-
-
-def _ids(text: str | None) -> list[int] | None:
-    if text is None:
-        return None
-    try:
-        return [int(number) for number in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"--task takes numbers with commas between, not {text!r}.") from None
 
 
 def _budget(services: Services, project: Project, most: float | None) -> Budget | None:

@@ -161,10 +161,8 @@ class LabelStudio:
             ]
         return sum(page.total for page in pages)
 
-    def some(self, project: int, most: int, *, ids: Sequence[int] | None = None, view: int | None = None) -> list[Task]:
+    def some(self, project: int, most: int, *, view: int | None = None) -> list[Task]:
         """At most `most` of the tasks that `tasks` gives, from places chosen at random."""
-        if ids is not None:
-            return list(self.tasks(project, ids=random.sample(ids, min(most, len(ids)))))
         pages = -(-self.count(project, view=view) // _SAMPLED_AT_ONCE)
         places = random.sample(range(pages), min(pages, -(-most // _SAMPLED_AT_ONCE)))
         [query] = task_queries(False, None, view)

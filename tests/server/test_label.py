@@ -94,6 +94,14 @@ def test_only_missing_leaves_out_what_has_a_prediction_of_the_version(
     assert (counts(studio), len(llm.calls)) == ({1: 6}, 6)
 
 
+def test_tasks_that_the_project_does_not_have_are_named(label: Label, statements: Make) -> None:
+    studio = statements(3)
+    done = label(studio, "--yes", "--json", "--task", "1,999,7")
+    assert "No task of the project: 7, 999." in done.stderr
+    assert summary(done, status=1)["done"] == 1
+    assert counts(studio) == {1: 1, 0: 2}
+
+
 def test_a_limit_of_money_is_not_passed_and_the_next_run_goes_on(llm: FakeLLM, label: Label, statements: Make) -> None:
     studio = statements(60)
     llm.answer = lambda call: costing(answer(call), 300, 50)
@@ -263,6 +271,10 @@ def test_after_a_kill_the_next_run_pays_for_none_twice(
     [
         ([], {}, "cannot be reached"),
         (["--task", "one"], {}, "--task takes numbers"),
+        (["--task", "1", "--filter", "3"], {}, "--task names the tasks"),
+        (["--task", "1", "--sample", "1"], {}, "--task names the tasks"),
+        (["--resume", "--max-cost", "1"], {}, "--resume and --cancel are about what was sent"),
+        (["--resume", "--sample", "1"], {}, "--resume and --cancel are about what was sent"),
         (["--prompt-file", "nowhere.txt"], {}, "nowhere.txt cannot be read"),
         (["--prompt-file", "other=prompt.txt"], {}, "other is no prompt field"),
         (["--max-cost", "1"], {"PRICE_INPUT": "", "PRICE_OUTPUT": ""}, "The price of one is not known"),
