@@ -26,6 +26,8 @@ A message is shown to annotators and project owners. It never holds a key, a tra
 
 from __future__ import annotations
 
+from llm_interactive.text import one_line
+
 UNEXPECTED = "The ML backend failed unexpectedly. Its log holds the cause."
 """What is said of a failure that nobody thought of."""
 
@@ -48,8 +50,8 @@ class BackendError(Exception):
     status = 500
 
     def __init__(self, message: str) -> None:
-        # Names of fields and words of providers may hold anything; a message is one line that every page can show.
-        self.message = " ".join("".join(c if c.isprintable() else " " for c in message).split())
+        # Names of fields and words of providers may hold anything.
+        self.message = one_line(message)
         super().__init__(self.message)
 
 

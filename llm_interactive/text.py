@@ -1,4 +1,4 @@
-"""Text that databases and JSON can hold, and whole numbers in text."""
+"""Text that databases, JSON and terminals can hold, and whole numbers in text."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ LONGEST_ID = 200
 def storable(text: str) -> str:
     """`text` without what UTF-8 and databases cannot hold: lone surrogates and NUL."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
+
+
+def one_line(text: str) -> str:
+    """`text` as one line that every page and terminal can show."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def whole_number(text: str) -> int | None:

@@ -149,7 +149,7 @@ def _print(reports: Sequence[OutputReport], *, to_stderr: bool) -> None:
     console = Console(stderr=to_stderr, width=200)
     for report in reports:
         names = list(report.versions[0].measures.figures)
-        title = f"{report.output} ({report.references:,} tasks with a right value)"
+        title = f"{escape(report.output)} ({report.references:,} tasks with a right value)"
         table = Table(title=title, title_justify="left", box=box.SIMPLE)
         table.add_column("Version", overflow="fold")
         for name in (

@@ -53,9 +53,8 @@ class BatchLabeling:
         ids: list[int] = []
         with self._coming_back():
             with_progress("Sending", submission.send(map(as_sent, _noted(tasks, ids))), count)
-            _console.print(
-                f"Sent to {self._api.name}: {submission.requests} requests in {_batches_text(submission.batches)}"
-            )
+            sent = f"{submission.requests} requests in {_batches_text(submission.batches)}"
+            typer.echo(f"Sent to {self._api.name}: {sent}", err=True)
             if submission.stopped:
                 self._kept.rest = submission.stopped
             return max(count, self._bring(ids))

@@ -7,7 +7,6 @@ import random
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from llm_interactive.cli.export import export
 from llm_interactive.cli.label import money, plan_text, prompt_in_file, with_progress
@@ -28,7 +27,6 @@ from llm_interactive.ranking.project import make_project
 from llm_interactive.services import Services
 
 _PLANNED_FROM = 50
-_console = Console(stderr=True)
 
 rank = typer.Typer(
     add_completion=False,
@@ -121,7 +119,7 @@ def _chosen(studio: LabelStudio, project: int, split: Split, sample: int | None)
         held_out = [task for task in tasks if split.holds_out(task.data)]
         if not held_out:
             raise SetupError(f"None of the {len(tasks)} tasks is held out. A larger part holds out more.")
-        _console.print(f"{len(held_out)} of {len(tasks)} tasks are held out.", highlight=False)
+        typer.echo(f"{len(held_out)} of {len(tasks)} tasks are held out.", err=True)
         tasks = held_out
     # The same tasks in the next run, whose replies are then paid for.
     return tasks if sample is None else random.Random(project).sample(tasks, min(sample, len(tasks)))  # noqa: S311
@@ -131,8 +129,8 @@ def _show_plan(services: Services, found: StudioProject, makers: list[Project], 
     some = list(map(as_sent, random.sample(tasks, min(_PLANNED_FROM, len(tasks)))))
     plans = [plan(services, one, some, len(tasks)) for one in makers]
     for one, ahead in zip(makers, plans, strict=True):
-        _console.print(plan_text(found, one, ahead), highlight=False)
-    _console.print(f"All together: {money(total(ahead.cost for ahead in plans))}", highlight=False)
+        typer.echo(plan_text(found, one, ahead), err=True)
+    typer.echo(f"All together: {money(total(ahead.cost for ahead in plans))}", err=True)
 
 
 rank.command()(export)

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from llm_interactive.cli.annotated import INSTALL, is_installed
 from llm_interactive.cli.label import plan_text, prompt_in_file, with_progress
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from llm_interactive.evaluation.agreement import Agreement
 
 _PLANNED_FROM = 50
-_console = Console(stderr=True)
 
 
 def judge(
@@ -62,7 +60,7 @@ def judge(
         tasks = [task for task in studio.tasks(project) if str(task.data.get(SOURCE)) in known]
         some = [judging.asked(task) for task in tasks[:_PLANNED_FROM]]
         ahead = plan(services, judging.project, some, 2 * len(tasks))
-        _console.print(plan_text(found, judging.project, ahead), highlight=False)
+        typer.echo(plan_text(found, judging.project, ahead), err=True)
         if not yes and not typer.confirm("Ask the judge?", err=True):
             raise typer.Exit(2)
         with_progress("Judging", judging.ask(tasks), 2 * len(tasks))

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from llm_interactive.labeling.tags import Region
+from llm_interactive.text import one_line
 
 ACCEPTED = "prediction"
 """The `last_action` of an annotation that nobody looked at: it was made of a prediction that was sure enough."""
@@ -97,7 +98,7 @@ def project_of(found: Mapping[str, Any]) -> Project:
     seconds = int(datetime.fromisoformat(_time(created)).timestamp()) if created else 0
     return Project(
         int(found["id"]),
-        found.get("title") or "",
+        one_line(found.get("title") or ""),
         found.get("label_config") or "",
         found.get("model_version") or "",
         f"{found['id']}.{seconds}",

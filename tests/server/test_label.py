@@ -152,6 +152,20 @@ def test_the_plan_is_shown_and_nothing_is_asked_without_consent(llm: FakeLLM, la
     assert counts(studio) == {0: 40}
 
 
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("Reviews [/old]", "Reviews [/old]: 1 tasks"),
+        ("[draft] Reviews", "[draft] Reviews: 1 tasks"),
+        ("a\x1b[2Jb", "a [2Jb"),
+    ],
+)
+def test_the_plan_shows_any_title_as_it_is(label: Label, statements: Make, title: str, shown: str) -> None:
+    studio = statements(1)
+    studio.project["title"] = title
+    assert shown in label(studio).stderr
+
+
 def test_the_plan_knows_what_is_paid_for_and_what_the_rest_costs(label: Label, statements: Make) -> None:
     studio = statements(20)
     summary(label(studio, "--yes", "--json"))

@@ -120,6 +120,11 @@ def test_the_same_replies_are_paid_for_once(create: Rank, llm: FakeLLM) -> None:
     assert len(llm.calls) == 3 * COUNT
 
 
+def test_the_plan_shows_any_title_as_it_is(create: Rank, studio: FakeLabelStudio) -> None:
+    studio.project["title"] = "Reviews [/old]"
+    assert "Reviews [/old]: " in create("a,b").stderr
+
+
 def test_one_reply_is_too_few(create: Rank, studio: FakeLabelStudio) -> None:
     done = create("maker/one")
     assert done.exit_code == 2
