@@ -91,7 +91,7 @@ def _from_text(text: str, outputs: Sequence[Output], data: Data, *, cut: bool) -
     for area in sorted(areas, key=is_response, reverse=True)[:1]:
         values[area.control.name] = area.check(text, data).value
     # The last word of a text that was cut off may be the beginning of another label.
-    choices = [] if cut else [output for output in outputs if type(output) is Choices and not output.nested]
+    choices = [] if cut else [output for output in outputs if isinstance(output, Choices) and not output.nested]
     for output in choices:
         others = {name for other in choices if other is not output for name in other.names(data)}
         found = match(text, output.names(data), single=output.single, control_name=output.control.name)

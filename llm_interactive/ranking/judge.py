@@ -13,6 +13,8 @@ from llm_interactive.export.comparisons import LEFT, RIGHT, SAME
 from llm_interactive.label_studio.records import NewPrediction, Task
 from llm_interactive.label_studio.records import Project as StudioProject
 from llm_interactive.labeling.tags import Region
+from llm_interactive.outputs.base import Checked, Data, region
+from llm_interactive.outputs.choices import Choices
 from llm_interactive.outputs.ranking import Ranker
 from llm_interactive.predict.bulk import BulkRun
 from llm_interactive.predict.label_run import as_sent
@@ -30,6 +32,10 @@ PROMPT = (
 )
 
 
+NEITHER = "neither"
+"""What a judge says of two replies that are as good as each other."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a judge says of a task's replies; see store.rankings.Order."""
@@ -43,6 +49,17 @@ class Verdict:
         count = sum(map(len, self.order))
         tied = sum(len(group) * (len(group) - 1) for group in self.order)
         return 1 - tied / (count * (count - 1))
+
+
+class _Better(Choices):
+    """Which of two replies is better, or NEITHER where the model answers that by null."""
+
+    def check(self, value: Any, data: Data) -> Checked:
+        checked = super().check(value, data)
+        return checked if checked.value or checked.fault else Checked(NEITHER)
+
+    def regions(self, value: Any, data: Data) -> list[Region]:
+        return [region(self.control, {self.key: [value]})] if value else []
 
 
 class Judge:
@@ -61,9 +78,18 @@ class Judge:
         project = Project.of(ranking.key, asked, settings, StoredProject({"": prompt}, {}))
         # Asked in its own words, whatever the operator set for annotators' prompts.
         options = replace(
-            project.options, model=model, num_responses=1, prompt_template=SPEC_TEMPLATE, system_prompt=None
+            project.options,
+            model=model,
+            num_responses=1,
+            prompt_template=SPEC_TEMPLATE,
+            system_prompt=None,
+            structured_output=True,
         )
-        self.project = replace(project, options=options, files_of=source)
+        [form] = project.forms
+        [output] = form.outputs
+        if isinstance(output, Choices):
+            form = replace(form, outputs=(_Better(output.control),))
+        self.project = replace(project, forms=(form,), options=options, files_of=source)
         self.failed: Counter[str] = Counter()
         self.verdicts: list[Verdict] = []
 
@@ -83,7 +109,8 @@ class Judge:
             sent = (self.asked(task, backwards=backwards) for task in tasks)
             for entries in BulkRun(self._services, self.project).entries(sent):
                 for task, entry in entries:
-                    if order := _order(output.value_of(entry.get("result", ()))):
+                    order = _order(output.value_of(entry.get("result", ())))
+                    if order is not None:
                         numbers = [len(order) - place if backwards else place - 1 for place in order]
                         orders[int(task["id"])].append(numbers)
                     else:
@@ -120,15 +147,25 @@ class Judge:
         return [verdict_region(LEFT if ids[0] == control.objects[0].name else RIGHT)]
 
 
-def _order(value: Any) -> list[int]:
-    """The places of replies as they were shown, the best first: of the better one of two, or of a list."""
+def _order(value: Any) -> list[int] | None:
+    """The places of replies as they were shown, the best first: of the better one of two, or of a list.
+
+    It is empty where neither of two is better, None where nothing can be read.
+    """
+    if value == NEITHER:
+        return []
     if isinstance(value, str):
         return [int(value), 3 - int(value)]
-    return [int(id) for id in value or ()]
+    return [int(id) for id in value] if value else None
 
 
 def _agreed(ids: Sequence[str], orders: Sequence[Sequence[int]]) -> Order:
-    """`ids` by their mean place in the orders; what is at the same place is as good as each other."""
+    """`ids` by their mean place in the orders; what is at the same place is as good as each other.
+
+    So are all where one of the orders is empty.
+    """
+    if not all(orders):
+        return [list(ids)]
     total: Counter[str] = Counter()
     for order in orders:
         total.update({ids[number]: place for place, number in enumerate(order)})

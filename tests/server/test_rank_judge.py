@@ -139,6 +139,30 @@ def test_the_judge_asked_again_leaves_what_rankings_began_with(judge: Run, store
         ]
 
 
+@pytest.mark.parametrize("in_both", [True, False])
+def test_a_judge_that_names_neither_finds_them_as_good_as_each_other(
+    judge: Run, store: Store, llm: FakeLLM, in_both: bool
+) -> None:
+    def undecided(call: Call) -> Reply:
+        says_so = in_both or call.prompt.index("good") < call.prompt.index("bad")
+        return Reply(texts=[json.dumps({"order": None})]) if says_so else answer(call)
+
+    llm.answer = undecided
+    with ranking(REPLIES[:1]) as studio:
+        found = summary(judge(studio))
+    assert (found["judged"], found["undecided"], found["failed"]) == (1, 1, {})
+    assert store.rankings.verdicts(PROJECT) == {found["model_version"]: {1: [["r1", "r2"]]}}
+
+
+def test_a_judge_is_asked_for_json_whatever_annotators_prompts_are(
+    judge: Run, store: Store, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRUCTURED_OUTPUT", "off")
+    with ranking(REPLIES) as studio:
+        assert summary(judge(studio))["judged"] == 3
+    assert all("response_format" in call.json for call in llm.calls)
+
+
 def test_a_list_is_ordered_by_the_mean_of_both_orders(judge: Run, store: Store, llm: FakeLLM) -> None:
     def by_goodness(call: Call) -> Reply:
         said = re.findall(r"(great|fair|poor)", call.messages[-1]["content"])
