@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_interactive.deadline import Deadline
-from llm_interactive.errors import LabelStudioError, SetupError
+from llm_interactive.errors import BackendError, LabelStudioError, SetupError
 from llm_interactive.export.comparisons import PICTURES, shown
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.label_studio.records import Project as StudioProject
@@ -63,16 +63,22 @@ def make_project(
         data.append(task_data(task, split.content(task.data), messages, texts, pictures, as_pair=as_pair))
         ranked.append(Ranked(str(task.id), source.id, {id: one.versions for id, one in shown.items()}))
     if not data:
-        raise SetupError("No task has two different replies, so there is nothing to rank.")
+        causes = [cause for cause, _ in asked.failed.most_common(1)]
+        raise SetupError(" ".join(["No task has two different replies, so there is nothing to rank.", *causes]))
     made = studio.create_project(title, labeling_config(pictures, as_pair=as_pair), overlap)
     try:
         if not services.store.rankings.save(made.key, ranked):
             raise SetupError("The database does not answer, which alone would know which model gave which reply.")
         if (taken := studio.import_tasks(made.id, data)) != len(data):
             raise LabelStudioError(f"Label Studio took {taken} of {len(data)} tasks.")
-    except BaseException:
+    except BaseException as error:
         # Half a project would be ranked as if it were whole.
-        studio.delete_project(made.id)
+        try:
+            studio.delete_project(made.id)
+        except LabelStudioError:
+            cause = error.message if isinstance(error, BackendError) else "It was stopped."
+            stays = f"Half of it stays in Label Studio as project {made.id}: delete that."
+            raise LabelStudioError(f"{cause} {stays}") from error
         raise
     return Made(made, len(data), len(tasks) - len(data))
 

@@ -14,10 +14,12 @@ from lxml import etree
 from typer.testing import CliRunner, Result
 
 from llm_interactive.cli.app import app
+from llm_interactive.errors import LabelStudioError
+from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.settings import Settings
 from llm_interactive.store.store import Store
 from testing.label_studio import FakeLabelStudio
-from testing.llm import Call, FakeLLM, Reply
+from testing.llm import Call, FakeLLM, Reply, error
 from tests.server.bodies import texts_region
 
 CONFIG = (Path(__file__).parents[2] / "examples" / "text-classification.xml").read_text()
@@ -138,6 +140,26 @@ def test_half_a_project_is_taken_back(create: Rank, studio: FakeLabelStudio) -> 
     assert done.exit_code == 2
     assert "took 3 of 11 tasks" in done.stderr
     assert studio.made == []
+
+
+def test_half_a_project_that_stays_is_told_with_why_it_is_half(
+    create: Rank, studio: FakeLabelStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise LabelStudioError("Label Studio cannot be reached.")
+
+    monkeypatch.setattr(LabelStudio, "delete_project", away)
+    studio.takes_at_most = 3
+    done = create("maker/one,maker/two")
+    assert done.exit_code == 2
+    assert "took 3 of 11 tasks. Half of it stays in Label Studio as project 2: delete that." in done.stderr
+
+
+def test_why_no_task_has_two_replies_is_told(create: Rank, llm: FakeLLM) -> None:
+    llm.answer = lambda call: answer(call) if call.json["model"] == "maker/one" else error(404, "No such model.")
+    done = create("maker/one,maker/typo")
+    assert done.exit_code == 2
+    assert "so there is nothing to rank. The LLM server knows no such model" in done.stderr
 
 
 def test_of_several_prompts_none_is_shown(create: Rank, studio: FakeLabelStudio, tmp_path: Path) -> None:
