@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from llm_interactive.errors import LLMError
 from llm_interactive.export.comparisons import SOURCE
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.label_studio.records import Project, Task
+from llm_interactive.predict.label_run import DROPPED
 from llm_interactive.predict.plan import plan
 from llm_interactive.ranking.ballots import Ballots, ballots_in, known_replies
 from llm_interactive.ranking.form import comparison_of
@@ -67,9 +69,9 @@ def judge(
         if not judging.verdicts:
             causes = [cause for cause, _ in judging.failed.most_common(1)]
             raise LLMError(" ".join(["No task is judged.", *causes]))
-        _keep(services, studio, found, judging, tasks, shown=prefill)
+        dropped = _keep(services, studio, found, judging, tasks, shown=prefill)
         ballots = ballots_in(tasks, comparison_of(found.labeling_config), known)
-    _say(judging, len(tasks), _agreement(judging, ballots), as_json=as_json)
+    _say(judging, dropped, len(tasks), _agreement(judging, ballots), as_json=as_json)
 
 
 def _warn_of_relatives(judge: str, known: Iterable[Ranked]) -> None:
@@ -80,8 +82,8 @@ def _warn_of_relatives(judge: str, known: Iterable[Ranked]) -> None:
 
 def _keep(
     services: Services, studio: LabelStudio, ranking: Project, judging: Judge, tasks: Iterable[Task], *, shown: bool
-) -> None:
-    """Keep the verdicts for the report, and let Label Studio ask by them.
+) -> set[int]:
+    """Keep the verdicts for the report, and let Label Studio ask by them; gives the tasks whose verdicts it drops.
 
     What people began their rankings with stays: it tells whether they changed anything.
     """
@@ -89,10 +91,11 @@ def _keep(
     services.store.rankings.save_verdicts(ranking.key, version, orders)
     newest = {task.id: one for task in tasks for one in task.predictions if one.model_version == version}
     predictions = judging.predictions(shown=shown)
-    for _ in studio.push(ranking.id, (new for new in predictions if not new.is_stored_as(newest.get(new.task)))):
-        pass
+    new = (one for one in predictions if not one.is_stored_as(newest.get(one.task)))
+    dropped = {task for pushed in studio.push(ranking.id, new) for task in pushed.dropped}
     studio.delete_older(ranking.id, {task.id for task in tasks if not task.annotations} & orders.keys(), version)
     studio.ask_uncertain_first(ranking.id, version, shown=shown)
+    return dropped
 
 
 def _agreement(judging: Judge, ballots: Ballots) -> Agreement | None:
@@ -109,15 +112,17 @@ def _agreement(judging: Judge, ballots: Ballots) -> Agreement | None:
     return next((row for row in agreement(counted, judged) if row.version), None)
 
 
-def _say(judging: Judge, tasks: int, agreement: Agreement | None, *, as_json: bool) -> None:
-    version, judged = judging.project.version, len(judging.verdicts)
-    undecided = sum(verdict.decided < 1 for verdict in judging.verdicts)
+def _say(judging: Judge, dropped: set[int], tasks: int, agreement: Agreement | None, *, as_json: bool) -> None:
+    version, failed = judging.project.version, judging.failed + Counter({DROPPED: len(dropped)})
+    stored = [verdict for verdict in judging.verdicts if verdict.task.id not in dropped]
+    judged, undecided = len(stored), sum(verdict.decided < 1 for verdict in stored)
     if as_json:
-        summary = {"model_version": version, "judged": judged, "undecided": undecided, "failed": dict(judging.failed)}
+        summary = {"model_version": version, "judged": judged, "undecided": undecided, "failed": dict(failed)}
         typer.echo(json.dumps({**summary, "agreement": vars(agreement) if agreement else None}))
         return
-    typer.echo(f"{judged} of {tasks} tasks judged by {version}; {undecided} undecided, which come first now")
+    typer.echo(f"{judged} of {tasks} tasks judged by {version}")
+    typer.echo(f"  {undecided} undecided, which come first now where the project has one member")
     if agreement:
         typer.echo(f"  {agreement_text(agreement)}")
-    for cause, count in judging.failed.most_common():
-        typer.echo(f"  {count} answers failed: {cause}")
+    for cause, count in failed.most_common():
+        typer.echo(f"  {count} failed: {cause}")

@@ -19,7 +19,8 @@ from llm_interactive.store.usage import Origin
 
 _SPENT = ("calls_ok", "calls_failed", *TOKENS, *BATCHED_TOKENS)
 _PUSHED_AT_ONCE = 5000
-_DROPPED = "Label Studio did not take the prediction."
+DROPPED = "Label Studio did not take the prediction."
+"""Why a task failed whose prediction it left out without a word."""
 
 
 @dataclass
@@ -107,7 +108,7 @@ class LabelRun:
         self.summary.failed.update(entry["error"] for _, entry in entries if "error" in entry)
         for pushed in self._studio.push(self._number, (new for new in predictions if new.task not in kept)):
             stored.update(pushed.stored)
-            self.summary.failed.update([_DROPPED] * len(pushed.dropped))
+            self.summary.failed.update([DROPPED] * len(pushed.dropped))
         own = {task: self._own.pop(task, []) for task in stored}
         older = [old.id for task, found in own.items() for old in (found[:-1] if task in kept else found)]
         self.summary.replaced += self._studio.delete_predictions(older)

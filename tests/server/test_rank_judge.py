@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 
 from llm_interactive.cli import rank_judge
 from llm_interactive.cli.app import app
+from llm_interactive.label_studio.client import LabelStudio
+from llm_interactive.label_studio.records import Pushed
 from llm_interactive.labeling.tags import ObjectTag
 from llm_interactive.ranking.form import labeling_config, verdict_region
 from llm_interactive.settings import Settings
@@ -202,6 +204,14 @@ def test_without_the_packages_for_it_the_judge_says_how_to_get_them(
         done = judge(studio)
     assert summary(done)["agreement"] is None
     assert "People have ranked here already. Evaluation needs more packages: pip install" in done.stderr
+
+
+def test_what_label_studio_drops_has_failed(judge: Run, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ranking(REPLIES) as studio:
+        monkeypatch.setattr(LabelStudio, "push", lambda *_: iter([Pushed((2,), (1, 3))]))
+        found = summary(judge(studio))
+    assert (found["judged"], found["undecided"]) == (1, 0)
+    assert found["failed"] == {"Label Studio did not take the prediction.": 2}
 
 
 def test_it_is_shown_the_pictures_that_were_uploaded_to_the_project_of_the_tasks(
