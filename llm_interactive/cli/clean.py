@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from llm_interactive.cli.annotated import WRONG, ProjectId, stopped
+from llm_interactive.cli.consent import ask
 from llm_interactive.errors import BackendError
 from llm_interactive.predict.manual_edits import holds_error, without_errors
 from llm_interactive.settings import Settings, SettingsError
@@ -37,8 +38,8 @@ def clean(
             ]
             for task, _ in found:
                 typer.echo(studio.link(project, task))
-            if found and not yes and not typer.confirm(f"Clean these {len(found)} annotations?", err=True):
-                raise typer.Exit(WRONG)
+            if found and not yes:
+                ask(f"Clean these {len(found)} annotations?")
             for _, annotation in found:
                 studio.change_annotation(annotation.id, without_errors(annotation.result))
     except (BackendError, SettingsError) as error:

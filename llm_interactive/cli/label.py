@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from llm_interactive.cli.chosen_tasks import Choice, chosen
+from llm_interactive.cli.consent import ask
 from llm_interactive.cli.paid import paid_run
 from llm_interactive.errors import PromptError, SetupError
 from llm_interactive.label_studio.records import Project as StudioProject
@@ -70,7 +71,7 @@ def label(
     The project needs no connected model. Replies that were paid for already cost nothing, so that a run that was
     stopped goes on where it was. LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY say where Label Studio is.
 
-    Exit status: 0 all tasks are labelled, 1 some are not, 2 it could not start.
+    Exit status: 0 all tasks are labelled, 1 some are not, 2 it did not start, 130 Ctrl-C.
 
     \b
     Example:
@@ -101,8 +102,8 @@ def label(
         typer.echo(plan_text(found, asked, ahead), err=True)
         if wanted.unknown:
             typer.echo(f"No task of the project: {', '.join(map(str, wanted.unknown))}.", err=True)
-        if not yes and not typer.confirm("Label them?", err=True):
-            raise typer.Exit(2)
+        if not yes:
+            ask("Label them?")
         budget = _budget(services, asked, max_cost)
         if batch_api:
             if len(asked.models) > 1:

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from llm_interactive.cli.consent import STOPPED
 from llm_interactive.cli.label import accept, summary_text, with_progress
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import BackendError, SetupError
@@ -104,7 +105,7 @@ class BatchLabeling:
                 )
             if isinstance(error, BackendError):
                 raise
-            raise typer.Exit(130) from None
+            raise typer.Exit(STOPPED) from None
 
 
 def resume(

@@ -7,13 +7,11 @@ from contextlib import closing, contextmanager
 
 import typer
 
+from llm_interactive.cli.consent import STOPPED
 from llm_interactive.errors import BackendError
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.services import Services
 from llm_interactive.settings import Settings, SettingsError
-
-STOPPED = 130
-"""Exit status after Ctrl-C."""
 
 _MOST_CALLS = 2  # for one reply: one that does not fit is asked for again
 

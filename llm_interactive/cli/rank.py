@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from llm_interactive.cli.consent import ask
 from llm_interactive.cli.export import export
 from llm_interactive.cli.label import money, plan_text, prompt_in_file, with_progress
 from llm_interactive.cli.paid import paid_run
@@ -79,8 +80,8 @@ def create(
         split = Split(found.labeling_config, held_out)
         tasks = _chosen(studio, source, split, sample)
         _show_plan(services, found, makers, tasks)
-        if not yes and not typer.confirm("Ask for the replies?", err=True):
-            raise typer.Exit(2)
+        if not yes:
+            ask("Ask for the replies?")
         asked = Candidates(services, makers)
         with_progress("Asking", asked.ask(tasks), len(makers) * len(tasks))
         made = make_project(services, studio, asked, tasks, split, title or f"Ranking: {found.title}", overlap)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llm_interactive.cli.annotated import INSTALL, is_installed
+from llm_interactive.cli.consent import ask
 from llm_interactive.cli.label import plan_text, prompt_in_file, with_progress
 from llm_interactive.cli.paid import paid_run
 from llm_interactive.cli.rank_report import agreement_text
@@ -63,8 +64,8 @@ def judge(
         some = [judging.asked(task) for task in tasks[:_PLANNED_FROM]]
         ahead = plan(services, judging.project, some, 2 * len(tasks))
         typer.echo(plan_text(found, judging.project, ahead), err=True)
-        if not yes and not typer.confirm("Ask the judge?", err=True):
-            raise typer.Exit(2)
+        if not yes:
+            ask("Ask the judge?")
         with_progress("Judging", judging.ask(tasks), 2 * len(tasks))
         if not judging.verdicts:
             causes = [cause for cause, _ in judging.failed.most_common(1)]
