@@ -19,6 +19,11 @@ READABLE = ("Text", "HyperText", "Paragraphs", "Image", "List", "Table", "Pdf")
 
 _UNREADABLE = ("Audio", "AudioPlus", "Video", "TimeSeries", "Chat")
 _LABEL_TAGS = ("Choice", "Label", "Relation", "Bucket")
+_OTHER_TAGS = (
+    *("Choices", "DateTime", "Header", "HyperTextLabels", "Labels", "Number", "Pairwise", "ParagraphLabels", "Ranker"),
+    *("Rating", "Rectangle", "RectangleLabels", "Relations", "Repeater", "Taxonomy", "TextArea"),
+)
+_NAMES = {name.lower(): name for name in (*READABLE, *_UNREADABLE, *_LABEL_TAGS, *_OTHER_TAGS)}
 _MAX_CONFIG = 2_000_000
 _MAX_ATTRIBUTES = 1_000
 _DECLARATION = re.compile(r"\A\ufeff?<\?xml\s[^>]*\?>")
@@ -182,6 +187,9 @@ def _tree(xml: Any) -> Any:
     if any(len(element.attrib) > _MAX_ATTRIBUTES for element in root.iter(etree.Element)):
         # The SDK's time grows with the square of them.
         raise LabelingConfigError(f"A tag of the labeling config has more than {_MAX_ATTRIBUTES:,} attributes.")
+    for element in root.iter(etree.Element):
+        # The page knows tags in any case (web/libs/editor/src/core/Tree.tsx).
+        element.tag = _NAMES.get(str(element.tag).lower(), element.tag)
     return root
 
 
@@ -247,8 +255,10 @@ def _owners(
 
 
 def _stem(name: str, prefixes: tuple[str, str]) -> list[str]:
-    wanted = {prefix.casefold() for prefix in prefixes}
-    return [word for word in _WORDS.findall(name.casefold()) if word not in wanted]
+    words = _WORDS.findall(name.casefold())
+    for prefix in prefixes:
+        words = [word.removeprefix(prefix.casefold()) for word in words]
+    return [word for word in words if word]
 
 
 def _require_readable(prompt: ControlTag) -> None:

@@ -28,7 +28,7 @@ class Project:
     """A project's id, the forms of its labeling config, the options of its chats, and what is stored of it.
 
     `examples` are what those for a task are chosen from; None if none are shown. `files_of` is the id of the project
-    whose uploaded files its tasks show, if they are not its own.
+    whose uploaded files its tasks show, if they are not its own. `idle` are the names of prompts that fill nothing.
     """
 
     id: str
@@ -37,6 +37,7 @@ class Project:
     stored: StoredProject
     examples: ExampleSet | None = None
     files_of: str | None = None
+    idle: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, id: str, config: str, settings: Settings, stored: StoredProject) -> Project:
@@ -45,8 +46,12 @@ class Project:
         Raises:
             LabelingConfigError: the config lacks a prompt field, or anything that a model can fill.
         """
-        forms = forms_of(config, settings.prompt_prefix, settings.response_prefix)
-        return cls(id, forms, settings.chat_options(ProjectParams.model_validate(stored.params)), stored)
+        prefixes = settings.prompt_prefix, settings.response_prefix
+        forms = forms_of(config, *prefixes)
+        options = settings.chat_options(ProjectParams.model_validate(stored.params))
+        names = [spec.prompt.name for spec in parse_labeling_config(config, *prefixes)]
+        live = [form.name for form in forms]
+        return cls(id, forms, options, stored, idle=tuple(name for name in names if name not in live))
 
     @property
     def shows_images(self) -> bool:
@@ -144,6 +149,7 @@ class Project:
         filled = [
             f"{form.name} fills {', '.join(output.control.name for output in form.outputs)}" for form in self.forms
         ]
+        idle = [f"{name} fills nothing: no control that a model can fill belongs to it" for name in self.idle]
         left = [f"{name} is not filled: {reason}" for name, reason in self.unfilled.items()]
         late = [
             f"{form.name} is on a {tag.tag}: the open page shows answers after a reload only; let its toName be a Text"
@@ -151,7 +157,7 @@ class Project:
             for tag in form.spec.prompt.objects[:1]
             if tag.tag in WITHOUT_REGIONS
         ]
-        return "; ".join([*filled, *left, *late])
+        return "; ".join([*filled, *idle, *left, *late])
 
     def answered_key(self, task: str, form: Form) -> str:
         """What the last answer of a form to a task is kept under."""

@@ -160,6 +160,15 @@ def test_all_readable_objects_are_shown_in_the_configs_order(spec: Parse) -> Non
     assert [tag.name for tag in spec(inside).objects] == ["other", "scan", "text"]
 
 
+def test_the_names_of_tags_have_any_case_as_on_the_page(spec: Parse) -> None:
+    found = spec(
+        '<Hypertext name="text" value="$text"/><Textarea name="prompt" toName="text"/>'
+        '<choices name="kind" toName="text"><choice value="A"/></choices><RATING name="stars" toName="text"/>'
+    )
+    assert ([tag.tag for tag in found.objects], found.prompt.tag) == (["HyperText"], "TextArea")
+    assert [(tag.tag, len(tag.labels)) for tag in found.controls] == [("Choices", 1), ("Rating", 0)]
+
+
 def test_tags_are_found_inside_nested_views(spec: Parse) -> None:
     found = spec(f"<View><View>{TEXT}</View></View><View>{PROMPT}<View>{RESPONSE}</View></View>{CHOICES}")
     assert (found.prompt.name, names(found)) == ("prompt", ["response", "choices"])
@@ -220,6 +229,11 @@ def pairs(found: tuple[PromptSpec, ...]) -> dict[str, list[str]]:
             area("prompt-1") + area("prompt-2") + area("response-2") + area("response-1"),
             {"prompt-1": ["response-1"], "prompt-2": ["response-2"]},
             id="numbers are words",
+        ),
+        pytest.param(
+            area("prompt1") + area("prompt2") + area("response1") + area("response2"),
+            {"prompt1": ["response1"], "prompt2": ["response2"]},
+            id="what follows the prefix is a word",
         ),
         pytest.param(
             area("topic-prompt") + area("summary-prompt") + choices("topics"),

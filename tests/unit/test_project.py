@@ -108,6 +108,13 @@ def test_a_prompt_that_fills_nothing_is_no_form() -> None:
     assert [form.name for form in found.forms] == ["b-prompt"]
 
 
+def test_the_summary_names_a_prompt_that_fills_nothing() -> None:
+    inside = TEXT + '<TextArea name="a-prompt" toName="text"/><TextArea name="b-prompt" toName="text"/>'
+    assert project(inside + '<TextArea name="b" toName="text"/>').summary == (
+        "b-prompt fills b; a-prompt fills nothing: no control that a model can fill belongs to it"
+    )
+
+
 AUDIO = '<Audio name="audio" value="$audio"/>'
 
 
