@@ -143,4 +143,9 @@ def _value(tag: ObjectTag, data: Data) -> Any:
             f'{tag.tag} with valueType="url" holds an address, which this backend does not fetch. '
             "Put the content itself into the task."
         )
+    if tag.attributes.get("encoding", "none").startswith("base64"):
+        raise TaskDataError(
+            f'{tag.tag} with encoding="base64" holds coded text, which this backend does not read. '
+            "Put the text itself into the task."
+        )
     return object_value(tag.value, data)

@@ -94,6 +94,8 @@ def _output(
         return Boxes(tag, per_region, rectangle if tag.tag == "Labels" else None)
     if tag.tag not in _OF_THE_TASK or tag.per_region or not objects & set(READABLE):
         return None
+    if tag.tag == "Ranker" and objects != {"List"}:
+        return None
     output = TextArea(tag, is_response) if tag.tag == "TextArea" else _OF_THE_TASK[tag.tag](tag)
     return PerItem(output) if tag.per_item else output
 

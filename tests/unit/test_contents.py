@@ -61,6 +61,12 @@ def test_an_address_in_the_place_of_a_content_is_not_fetched(tag: str) -> None:
         text(tag, "http://127.0.0.1/", valuetype="url")
 
 
+@pytest.mark.parametrize("encoding", ["base64", "base64unicode"])
+def test_coded_text_is_refused(encoding: str) -> None:
+    with pytest.raises(TaskDataError, match="coded text"):
+        text("Text", "QQ==", encoding=encoding)
+
+
 @pytest.mark.parametrize("tag", ["Text", "HyperText", "Paragraphs", "List", "Table"])
 @pytest.mark.parametrize("data", [{}, {"field": None}])
 def test_a_field_that_is_missing_or_null_is_the_tasks_error(tag: str, data: dict[str, Any]) -> None:

@@ -116,6 +116,7 @@ OTHERS = '<Audio name="audio" value="$a"/><Image name="image" value="$i"/>'
         ('<Rating name="r" toName="text" perRegion="true"/>', "r", "no regions are made that it could belong to"),
         (labels("b", "BrushLabels", "image"), "b", "a chat model cannot fill BrushLabels on Image"),
         (labels("l", to_name="image"), "l", "a chat model cannot fill Labels on Image"),
+        ('<Ranker name="r" toName="text"/>', "r", "a chat model cannot fill Ranker on Text"),
         ('<Rectangle name="b" toName="image"/>', "b", "a chat model cannot fill Rectangle on Image"),
         (labels("b", "RectangleLabels"), "b", "a chat model cannot fill RectangleLabels on Text"),
         (RELATIONS, "relations", "no labels are filled that it could join"),
