@@ -194,16 +194,23 @@ def _read(found: Opened, number: int) -> tuple[Project, Material]:
 
 
 def write_whole(path: Path | None, content: str) -> None:
-    """Write a file in one step, so that it is never half there; `-` is the output, None is nowhere."""
+    """Write a file in one step, so that it is never half there; `-` is the output, None is nowhere.
+
+    Behind a link it is the linked file; a pipe or a device is written to, and stays.
+    """
     if path is None:
         return
     if str(path) == "-":
         typer.echo(content, nl=False)
         return
-    part = path.with_name(f".{path.name}.part")
+    file = path.resolve()
+    part = file.with_name(f".{file.name}.part")
     try:
-        part.write_text(content, encoding="utf-8")
-        part.replace(path)
+        if file.is_fifo() or file.is_char_device():
+            file.write_text(content, encoding="utf-8")
+        else:
+            part.write_text(content, encoding="utf-8")
+            part.replace(file)
     except OSError as error:
         raise stopped(f"{path} cannot be written: {error.strerror}.", WRONG) from None
     finally:

@@ -30,7 +30,8 @@ class Files:
     def __enter__(self) -> Self:
         try:
             for path in self._paths:
-                part = path.with_name(f".{path.name}.{os.getpid()}")
+                place = path.resolve()  # so that a link stays one
+                part = place.with_name(f".{place.name}.{os.getpid()}")
                 made = part.open("w", encoding="utf-8")
                 self._cleanup.callback(part.unlink, missing_ok=True)
                 self._cleanup.callback(made.close)
@@ -50,7 +51,7 @@ class Files:
             file.flush()
             os.fsync(file.fileno())
         for path, file in self._open.items():
-            os.replace(file.name, path)
+            os.replace(file.name, path.resolve())
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,6 +149,16 @@ def test_text_that_no_file_can_hold_is_written_without_it(exporting: Export) -> 
     task = Task(1, {"text": "T\ud83d"}, (annotation(1, filled("P", "Reply \ud83d\x00.")),))
     [line] = exporting(TEXT)("chat", task)
     assert line["messages"][-1]["content"] == "Reply ?."
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_written(exporting: Export, tmp_path: Path) -> None:
+    export = exporting(TEXT)
+    link, file = export.destination.file, tmp_path / "real" / "train.jsonl"
+    file.parent.mkdir()
+    link.symlink_to(file)
+    assert len(export("chat", *many(2))) == 2
+    assert link.is_symlink()
+    assert len(lines_of(file)) == 2
 
 
 def test_an_end_in_the_middle_leaves_the_old_files_as_they_were(exporting: Export) -> None:
