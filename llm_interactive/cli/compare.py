@@ -40,10 +40,13 @@ def compare(
     with annotated(project, reference, [first, second], held_out=held_out) as found:
         from llm_interactive.evaluation.comparison import compare as compared
         from llm_interactive.evaluation.documents import comparison_json, comparison_page
+        from llm_interactive.evaluation.report import why_nothing_is_right
 
         comparisons = compared(found.material, found.reference, first, second, found.spent)
         if not comparisons:
-            raise stopped(f"No annotated task of project {project} has predictions of both versions.", NOTHING)
+            why = why_nothing_is_right(found.material, found.reference)
+            why = why or "no annotated task has predictions of both versions"
+            raise stopped(f"Project {project} has nothing to compare: {why}.", NOTHING)
         for one in comparisons:
             typer.echo(f"{one.output}: {one.sentence}", err=str(json) == "-")
         write_whole(json, comparison_json(found.heading, comparisons))

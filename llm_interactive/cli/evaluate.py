@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -57,7 +58,9 @@ def evaluate(
     fail_under: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FIGURE=VALUE", help="Exit with 1 if a figure is less, as accuracy=0.9.", callback=_bounds
+            metavar="FIGURE=VALUE",
+            help="Exit with 1 if a figure is less, as accuracy=0.9 or, for the share of answered tasks, answered=0.95.",
+            callback=_bounds,
         ),
     ] = None,
 ) -> None:
@@ -74,13 +77,16 @@ def evaluate(
     with annotated(project, reference, version or [], held_out=held_out) as found:
         from llm_interactive.evaluation.documents import evaluation_json, evaluation_page
         from llm_interactive.evaluation.report import evaluate as measured
+        from llm_interactive.evaluation.report import why_nothing_is_right
 
         versions = found.versions
         reports = measured(
             found.material, found.reference, versions, outputs=output or [], wanted=wanted, spent=found.spent
         )
         if not any(figures.n for report in reports for figures in report.versions):
-            raise stopped(f"Project {project} has no task with both an annotation and a prediction.", NOTHING)
+            why = why_nothing_is_right(found.material, found.reference, output or [])
+            why = why or "no task has both an annotation and a prediction"
+            raise stopped(f"Project {project} has nothing to measure: {why}.", NOTHING)
         _print(reports, to_stderr=str(json) == "-")
         address = _tab(found, reports, versions[0]) if tab else None
         write_whole(json, evaluation_json(found.heading, reports))
@@ -98,9 +104,12 @@ def evaluate(
 def _bound(given: str) -> Bound:
     name, _, value = given.partition("=")
     try:
-        return name.strip(), float(value)
+        least = float(value)
     except ValueError:
-        raise typer.BadParameter(f"{given!r} is no figure with a value, as accuracy=0.9.") from None
+        least = math.nan
+    if not math.isfinite(least):
+        raise typer.BadParameter(f"{given!r} is no figure with a value, as accuracy=0.9.")
+    return name.strip(), least
 
 
 def _missed(reports: Sequence[OutputReport], bound: Bound) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from llm_interactive.errors import InvalidRequest
 from llm_interactive.evaluation.agreement import Agreement, agreements
-from llm_interactive.evaluation.answers import Answers, Material
+from llm_interactive.evaluation.answers import GROUND_TRUTH, MAJORITY, Answers, Material
 from llm_interactive.evaluation.confidence import Confidence, confidence
 from llm_interactive.evaluation.measures import Measures, measure
 from llm_interactive.evaluation.spending import Spent
@@ -60,8 +60,10 @@ class VersionFigures:
     spent: Spent
 
     def figures(self) -> dict[str, float | None]:
-        """All figures by name, the share of right tasks first."""
-        return {share_name(self.kind): self.accuracy.value if self.accuracy else None, **self.measures.figures}
+        """All figures by name, the share of right tasks first, that of tasks with a right value and any answer last."""
+        right = self.accuracy.value if self.accuracy else None
+        answered = (self.n - self.unanswered) / (self.n + self.failed + self.missing)
+        return {share_name(self.kind): right, **self.measures.figures, "answered": answered}
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,24 @@ def evaluate(
         agreement = agreements(answers, versions)
         reports.append(OutputReport(answers.output, answers.kind, len(right), undecided, agreement, figures))
     return reports
+
+
+def why_nothing_is_right(material: Material, reference: str, outputs: Sequence[str] = ()) -> str | None:
+    """Why no task has a right value though there are annotations, as a part of a sentence; None for other causes.
+
+    Raises:
+        InvalidRequest: as for `evaluate`.
+    """
+    if reference == GROUND_TRUTH and not material.has_ground_truth:
+        return "no annotation is marked as ground truth"
+    divided: set[int] = set()
+    for answers in _chosen(material, outputs):
+        right = answers.reference(reference)
+        if any(value is not None for value in right.values()):
+            return None
+        if reference == MAJORITY:
+            divided |= {task for task, values in answers.by_task().items() if len(set(values)) > 1} - right.keys()
+    return f"annotators disagree on {len(divided):,} tasks, and agree on none" if divided else None
 
 
 def share_name(kind: Kind) -> str:

@@ -237,7 +237,7 @@ def test_a_project_without_annotations_ends_with_1(run: Run, stack: Stack) -> No
     stack.studio.import_tasks(empty, [{"text": "x"}])
     ended = CliRunner().invoke(app, ["evaluate", "--project", str(empty)])
     assert ended.exit_code == 1
-    assert "no task with both an annotation and a prediction" in ended.stderr
+    assert "no task has both an annotation and a prediction" in ended.stderr
 
 
 def test_the_tab_shows_just_the_wrong_tasks(run: Run, project: Filled, page: LabelingPage) -> None:

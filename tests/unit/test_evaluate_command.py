@@ -6,13 +6,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from demo.paths import EXAMPLES
 from llm_interactive.cli.annotated import write_whole
 from llm_interactive.cli.app import app
+from testing.label_studio import FakeLabelStudio
 
 run = CliRunner().invoke
 COMMANDS = pytest.mark.parametrize("command", ["evaluate", "compare"])
@@ -64,11 +68,29 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_read(command: str
     assert "There is no folder" in result.stderr
 
 
-@pytest.mark.parametrize("bound", ["accuracy", "accuracy=good"])
+@pytest.mark.parametrize("bound", ["accuracy", "accuracy=good", "accuracy=nan", "accuracy=-inf"])
 def test_a_bound_without_a_value_is_told_before_anything_is_read(bound: str) -> None:
     result = run(app, [*arguments("evaluate"), "--fail-under", bound])
     assert result.exit_code == 2
     assert "accuracy=0.9" in result.stderr
+
+
+@COMMANDS
+def test_a_reference_that_says_nothing_is_told_as_the_cause(
+    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    label: Any = {"from_name": "sentiment", "to_name": "text", "type": "choices", "value": {"choices": ["Sarcastic"]}}
+    monkeypatch.setenv("MODEL_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "0123456789abcdef0123456789abcdef01234567")
+    with FakeLabelStudio((EXAMPLES / "text-classification.xml").read_text(), [{"text": "One"}]) as studio:
+        monkeypatch.setenv("LABEL_STUDIO_URL", studio.url)
+        studio.annotate(1, [label])
+        for version in "ab":
+            made = {"task": 1, "result": [label], "model_version": version}
+            httpx2.post(f"{studio.url}/api/predictions/", json=made).raise_for_status()
+        result = run(app, [*arguments(command), "--reference", "ground-truth"])
+    assert result.exit_code == 1
+    assert "no annotation is marked as ground truth" in result.stderr
 
 
 def test_a_file_is_written_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,7 @@ def test_the_json_has_all_figures_and_all_wrong_tasks() -> None:
     found = json.loads(evaluation_json(HEADING, evaluate(MATERIAL, MAJORITY, MATERIAL.versions)))
     tone, entities = found["outputs"]
     best, other = tone["versions"]
-    assert best["figures"] == {"accuracy": 1.0, "macro_f1": 1.0, "kappa": 1.0}
+    assert best["figures"] == {"accuracy": 1.0, "macro_f1": 1.0, "kappa": 1.0, "answered": 1.0}
     assert [wrong["task"] for wrong in other["wrong"]] == [8, 6, 4, 2]
     assert other["wrong"][0]["link"] == "http://studio.test/8"
     assert other["confusion"][0] == {"human": "Bad", "model": "Good", "tasks": [2, 4, 6, 8]}

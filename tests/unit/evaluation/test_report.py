@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from llm_interactive.errors import InvalidRequest
-from llm_interactive.evaluation.answers import MAJORITY, Answers, Given, Material, Subject
-from llm_interactive.evaluation.report import OutputReport, evaluate, known_versions
+from llm_interactive.evaluation.answers import GROUND_TRUTH, MAJORITY, Answers, Given, Material, Subject
+from llm_interactive.evaluation.report import OutputReport, evaluate, known_versions, why_nothing_is_right
 from llm_interactive.evaluation.spending import Spent
 from llm_interactive.evaluation.values import Kind
 
@@ -46,6 +46,12 @@ def test_what_is_unanswered_failed_or_missing_is_told_apart() -> None:
     [found] = evaluate(material({1: RIGHT | {7: "A"}}, m=GIVEN), MAJORITY, ["m"])
     [version] = found.versions
     assert (version.unanswered, version.failed, version.missing) == (1, 1, 1)
+
+
+def test_the_answered_ones_are_a_share_of_all_tasks_with_a_right_value() -> None:
+    [found] = evaluate(material({1: RIGHT | {7: "A"}}, m=GIVEN), MAJORITY, ["m"])
+    # Of 1 to 7 the model leaves 4 open, fails at 5 and has none of 7.
+    assert found.versions[0].figures()["answered"] == 4 / 7
 
 
 def test_wrong_tasks_come_with_both_values_the_surest_first() -> None:
@@ -85,7 +91,15 @@ def test_tasks_on_which_people_are_divided_are_counted() -> None:
 def test_a_version_without_any_common_task_has_no_figures() -> None:
     [found] = evaluate(material({1: {8: "A"}}, m=GIVEN), MAJORITY, ["m"])
     [version] = found.versions
-    assert (version.n, version.accuracy, version.figures()) == (0, None, {"accuracy": None})
+    assert (version.n, version.accuracy, version.figures()) == (0, None, {"accuracy": None, "answered": 0.0})
+
+
+def test_nothing_to_measure_has_the_cause_told() -> None:
+    divided = material({1: {1: "A", 2: "A"}, 2: {1: "B", 2: "B"}}, m=GIVEN)
+    assert why_nothing_is_right(divided, GROUND_TRUTH) == "no annotation is marked as ground truth"
+    assert why_nothing_is_right(divided, MAJORITY) == "annotators disagree on 2 tasks, and agree on none"
+    assert why_nothing_is_right(divided, MAJORITY, ["topic"]) is None
+    assert why_nothing_is_right(material({1: RIGHT}, m={}), MAJORITY) is None
 
 
 def test_an_unknown_output_names_those_there_are() -> None:
@@ -105,4 +119,4 @@ def test_without_a_wish_all_versions_are_measured() -> None:
 def test_the_share_of_same_texts_is_no_accuracy() -> None:
     texts = Answers("response", Kind.TEXT, {1: {1: "Yes."}}, {}, {"m": {1: Given("Yes!")}})
     [found] = evaluate(Material([texts], {}, {}, ["m"]), MAJORITY, ["m"])
-    assert found.versions[0].figures() == {"exact_match": 0.0, "similarity": 0.75}
+    assert found.versions[0].figures() == {"exact_match": 0.0, "similarity": 0.75, "answered": 1.0}
