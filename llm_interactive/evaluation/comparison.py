@@ -107,7 +107,7 @@ class Comparison:
 
     def _in_words(self, difference: float) -> str:
         is_number = self.kind is Kind.NUMBER and self.by_nearness
-        return f"{difference:.2g}" if is_number else f"{100 * difference:.1f} points"
+        return _short(difference) if is_number else f"{100 * difference:.1f} points"
 
     @property
     def _amount(self) -> str:
@@ -117,7 +117,7 @@ class Comparison:
             value, low, high = -value, -high, -low
         measure = f" in {GRADED[self.kind]}" if self.by_nearness else ""
         if measure and self.kind is Kind.NUMBER:
-            return f"{value:.2g} [{low:.2g}, {high:.2g}]{measure}"
+            return f"{_short(value)} [{_short(low)}, {_short(high)}]{measure}"
         return f"{100 * value:.1f} points [{100 * low:.1f}, {100 * high:.1f}]{measure}"
 
 
@@ -130,6 +130,10 @@ def no_difference(n: int, reach: Reach, in_words: Callable[[float], str]) -> str
     if reach.smallest is None:
         return f"no difference on any of {n:,} tasks"
     return f"no difference that {n:,} tasks could show; {in_words(reach.smallest)} would have been shown"
+
+
+def _short(amount: float) -> str:
+    return f"{amount:.2g}" if abs(amount) < 100 else f"{amount:,.0f}"
 
 
 def at_cost(better: Spent, other: Spent) -> str:

@@ -12,7 +12,7 @@ from nervaluate import Evaluator
 from sklearn.metrics import cohen_kappa_score, mean_absolute_error, precision_recall_fscore_support
 from sklearn.preprocessing import MultiLabelBinarizer
 
-from llm_interactive.evaluation.values import Kind, Span, Value, likeness
+from llm_interactive.evaluation.values import Kind, Span, Value, all_digits, likeness
 
 Pair = tuple[Value, Value]
 """What a person says, and what the model says."""
@@ -180,7 +180,7 @@ def _names(first: Sequence[str], second: Sequence[str]) -> list[str]:
 def _class(value: Value) -> str:
     if isinstance(value, frozenset):
         return ", ".join(sorted(map(str, value)))
-    return NO_ANSWER if value is None else f"{value:g}" if isinstance(value, float) else value
+    return NO_ANSWER if value is None else all_digits(value) if isinstance(value, float) else value
 
 
 def _numbers(pairs: Sequence[Pair]) -> list[tuple[float, float]]:

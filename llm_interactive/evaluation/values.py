@@ -113,7 +113,12 @@ def shown(value: Value) -> str:
     if isinstance(value, frozenset):
         items: list[Any] = sorted(value)
         return ", ".join(f"{item.label}: {item.quote}" if isinstance(item, Span) else item for item in items)
-    return f"{value:g}" if isinstance(value, float) else value
+    return all_digits(value) if isinstance(value, float) else value
+
+
+def all_digits(value: float) -> str:
+    """A number as it is stored, a whole one without a point."""
+    return f"{value:.15g}"
 
 
 def _named(output: Choices, value: Any, data: Data) -> Any:

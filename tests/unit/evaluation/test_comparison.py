@@ -106,6 +106,11 @@ def test_who_gives_numbers_where_people_have_none_is_not_the_better_one() -> Non
     assert found.better == "a"
 
 
+def test_large_errors_are_told_in_whole_numbers() -> None:
+    sentence = compared(Kind.NUMBER, [(float(n), n + 12345.6, float(n)) for n in range(8)]).sentence
+    assert sentence.startswith("b is better by 12,346 [")
+
+
 def test_numbers_left_open_by_both_alike_leave_the_error_to_decide() -> None:
     found = compared(Kind.NUMBER, [(1.0, 3.0, 2.0), (1.0, 4.0, 2.0)] * 4 + [(1.0, None, None)] * 4)
     assert found.by_nearness
