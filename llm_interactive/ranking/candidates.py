@@ -7,9 +7,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rapidfuzz import fuzz
-from rapidfuzz.utils import default_process
-
 from llm_interactive.errors import LabelingConfigError
 from llm_interactive.label_studio.records import Task
 from llm_interactive.labeling.config import texts_in
@@ -19,8 +16,8 @@ from llm_interactive.predict.label_run import as_sent
 from llm_interactive.predict.project import Project
 from llm_interactive.services import Services
 
-_ALIKE = 97.0
-"""rapidfuzz's ratio, in percent, from which two replies are the same to whoever ranks them, case and signs aside."""
+_MARKS = ".,;:"
+"""What may end a word without changing what is said."""
 
 
 @dataclass
@@ -71,15 +68,18 @@ class Candidates:
 
 
 def different(replies: Iterable[tuple[str, str]]) -> list[Candidate]:
-    """The candidates among `replies` (version and text): those that are equal or nearly so are one."""
-    found: list[Candidate] = []
+    """The candidates among `replies` (version and text): those are one that say the same in the same words.
+
+    One word, digit or sign may turn what is said into its opposite, so only case, white space and marks at the ends of
+    words do not count.
+    """
+    found: dict[str, Candidate] = {}
     for version, text in replies:
-        same = next((one for one in found if fuzz.ratio(one.text, text, processor=default_process) >= _ALIKE), None)
-        if same is None:
-            found.append(Candidate(text, [version]))
-        elif version not in same.versions:
+        words = (word.rstrip(_MARKS) or word for word in text.casefold().split())
+        same = found.setdefault(" ".join(words), Candidate(text, []))
+        if version not in same.versions:
             same.versions.append(version)
-    return found
+    return list(found.values())
 
 
 def shuffled(candidates: Sequence[Candidate], seed: str) -> dict[str, Candidate]:
