@@ -100,7 +100,7 @@ def verdict_region(label: str) -> Region:
 
 def _shown(pictures: Sequence[ObjectTag]) -> str:
     return "".join(
-        f'  <{tag.tag} name={quoteattr(tag.name)} {_value_attribute(tag)}="${_field(number)}"/>\n'
+        f'  <{tag.tag} name="{_field(number)}" {_value_attribute(tag)}="${_field(number)}"/>\n'
         for number, tag in enumerate(pictures)
     )
 
