@@ -12,6 +12,7 @@ from llm_interactive.cli.annotated import NOTHING, HtmlFile, JsonFile, Opened, P
 if TYPE_CHECKING:
     from llm_interactive.evaluation.agreement import Agreement
     from llm_interactive.label_studio.records import Project
+    from llm_interactive.ranking.ballots import Ballots
     from llm_interactive.ranking.report import RankingReport
 
 
@@ -62,9 +63,18 @@ def _report(found: Opened, project: Project) -> tuple[RankingReport, bool]:
     if made is None:
         whose = {name for one in known.values() for names in one.versions.values() for name in names}
         why = f"All replies in project {project.id} are by {min(whose)}, so there is nothing to compare."
-        more = f"Nobody has said yet which reply of two models is better in project {project.id}."
-        raise stopped(why if len(whose) == 1 else more, NOTHING)
+        raise stopped(why if len(whose) == 1 else _nobody_said(project, ballots), NOTHING)
     return made, as_pairs
+
+
+def _nobody_said(project: Project, ballots: Ballots) -> str:
+    reasons = []
+    if ballots.untouched:
+        reasons.append(f"{ballots.untouched:,} of {len(ballots.cast):,} rankings are just the order shown")
+    if ballots.unknown:
+        reasons.append(f"the database does not know whose replies {ballots.unknown:,} tasks show")
+    why = f": {' and '.join(reasons)}." if reasons else "."
+    return f"Nobody has said yet which reply of two models is better in project {project.id}{why}"
 
 
 def _print(made: RankingReport, *, to_stderr: bool) -> None:

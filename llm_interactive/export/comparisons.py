@@ -95,14 +95,14 @@ class Comparison:
     def is_untouched(self, task: Task, annotation: Annotation) -> bool:
         """Whether the annotation says just what the page showed when it was opened, so that maybe nobody looked.
 
-        That is a prediction of which nothing was changed, or the order of a list of more than two.
+        That is a prediction of which nothing was changed, or the order of a list.
         """
         order = self.order(annotation)
         if is_filled_in(annotation):
             # Which one it was made from is not known any more where a judge was asked again.
             is_kept = all(region.get("origin") == "prediction" for region in annotation.result)
             return is_kept and any(self.order(one) == order for one in task.predictions)
-        return len(order) > 2 and order == [[id] for id in self.replies(task.data)]
+        return self.control.tag == "Ranker" and order == [[id] for id in self.replies(task.data)]
 
     def order(self, annotation: Annotation | Prediction) -> list[list[str]]:
         """The ids of replies, the best first; in one list, those that are as good as each other.

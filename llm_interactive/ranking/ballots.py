@@ -42,6 +42,7 @@ class Ballot:
         replies: by their ids, in the order in which they are shown.
         order: the ids, best first; in one list, those that are as good as each other.
         prefilled: whether it began with what a judge had filled in.
+        is_list: whether the replies are in a list, which can be submitted without a look at it.
     """
 
     task: int
@@ -49,19 +50,17 @@ class Ballot:
     replies: Mapping[str, Reply]
     order: Order
     prefilled: bool = False
+    is_list: bool = False
 
     @property
     def is_untouched(self) -> bool:
-        """Whether it is just the order in which a list was shown, which may mean that nobody looked at it.
-
-        Two replies are in this order by chance so often that it means nothing.
-        """
+        """Whether it is just the order in which a list was shown, which may mean that nobody looked at it."""
         return bool(self.chance_untouched) and self.order == [[id] for id in self.replies]
 
     @property
     def chance_untouched(self) -> float:
         """How likely an order that was thought about is the one shown; 0 where this says nothing."""
-        return 0.0 if self.prefilled or len(self.replies) < 3 else 1 / factorial(len(self.replies))
+        return 1 / factorial(len(self.replies)) if self.is_list and not self.prefilled else 0.0
 
     @property
     def votes(self) -> Iterator[Vote]:
@@ -86,6 +85,11 @@ class Ballots:
     cast: Sequence[Ballot]
     silent: int = 0
     unknown: int = 0
+
+    @property
+    def untouched(self) -> int:
+        """How many are just the order in which a list was shown."""
+        return sum(ballot.is_untouched for ballot in self.cast)
 
     def judged(self, verdicts: Mapping[str, Mapping[int, Order]]) -> dict[str, list[Ballot]]:
         """What judges say of the tasks that people rank, by the judge; `verdicts` are by judge and task."""
@@ -125,7 +129,8 @@ def ballots_in(tasks: Iterable[Task], comparison: Comparison, known: Mapping[str
             silent += not order
             if order:
                 voter = annotation.user or 0
-                cast[task.id, voter] = Ballot(task.id, voter, replies, order, is_filled_in(annotation))
+                prefilled, is_list = is_filled_in(annotation), comparison.control.tag == "Ranker"
+                cast[task.id, voter] = Ballot(task.id, voter, replies, order, prefilled, is_list)
     return Ballots(list(cast.values()), silent, unknown)
 
 

@@ -142,7 +142,7 @@ def ranking_report(
         len({ballot.task for ballot in counted}),
         len({ballot.voter for ballot in counted}),
         len(counted),
-        len(ballots.cast) - len(counted),
+        ballots.untouched,
         sum(ballot.chance_untouched for ballot in ballots.cast),
         sum(ballot.prefilled for ballot in counted),
         ballots.silent,

@@ -108,6 +108,16 @@ def test_a_project_in_which_nobody_ranked_yet_has_nothing_to_compare(studio: Fak
     assert "Nobody has said yet which reply of two models is better in project 1." in said.stderr
 
 
+def test_where_all_lists_are_as_they_were_shown_the_report_says_so(studio: FakeLabelStudio) -> None:
+    know(studio)
+    for task in studio.tasks:
+        order = [one["id"] for one in task["data"]["replies"]]
+        studio.annotate(task["id"], [{"from_name": "order", "type": "ranker", "value": {"ranker": {"order": order}}}])
+    said = report()
+    assert said.exit_code == 1
+    assert f"{len(studio.tasks)} of {len(studio.tasks)} rankings are just the order shown." in said.stderr
+
+
 def preferring(choice: str) -> list[dict[str, Any]]:
     """The regions of two responses and of what is chosen."""
     texts = [

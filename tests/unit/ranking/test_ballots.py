@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,11 +106,14 @@ def test_replies_of_which_nobody_knows_whose_they_are_are_counted() -> None:
 
 
 def ballot(*order: str) -> Ballot:
-    return Ballot(1, 1, {id: Reply("", []) for id in sorted(order)}, [[id] for id in order])
+    return Ballot(1, 1, {id: Reply("", []) for id in sorted(order)}, [[id] for id in order], is_list=True)
 
 
-def test_a_list_in_the_order_shown_may_not_have_been_touched_and_two_replies_say_nothing_of_it() -> None:
+def test_a_list_in_the_order_shown_may_not_have_been_touched() -> None:
     assert ballot("r1", "r2", "r3").is_untouched
+    assert ballot("r1", "r2").is_untouched
     assert not ballot("r1", "r3", "r2").is_untouched
-    assert not ballot("r1", "r2").is_untouched
+    assert not replace(ballot("r1", "r2"), is_list=False).is_untouched
+    assert [one.is_untouched for one in read(LIST, annotation(ranked("r1", "r2", "r3"))).cast] == [True]
+    assert [one.is_untouched for one in read(PAIR, annotation(better("left"))).cast] == [False]
     assert ballot("r1", "r3", "r2").chance_untouched == 1 / 6

@@ -22,7 +22,7 @@ def ballot(task: int, order: str, voter: int = 1, shown: str = "") -> Ballot:
     """One by the models' names, best first; they are shown in this order or another."""
     ids = {model: f"r{place}" for place, model in enumerate(shown or order, 1)}
     replies = {id: Reply(model * 10, [f"{model}/1"]) for model, id in ids.items()}
-    return Ballot(task, voter, replies, [[ids[model]] for model in order])
+    return Ballot(task, voter, replies, [[ids[model]] for model in order], is_list=len(order) > 2)
 
 
 def report(*cast: Ballot, spent: Mapping[str, Spent] | None = None, **fields: Any) -> RankingReport:
