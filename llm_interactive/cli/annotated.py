@@ -43,6 +43,7 @@ def in_a_folder(path: Path | None) -> Path | None:
 
 
 ProjectId = Annotated[int, typer.Option("--project", help="The project's number, as in Label Studio's address.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reference = Annotated[
     str | None,
     typer.Option(

@@ -64,7 +64,9 @@ def label(
     ] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="End what --batch-api sent.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the start.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON; with --resume a list, one for each version.")
+    ] = False,
 ) -> None:
     """Label tasks of a Label Studio project and store the predictions there.
 
@@ -90,7 +92,7 @@ def label(
     with paid_run() as (services, studio):
         found = studio.project(project)
         if cancel:
-            label_batch.cancel(services, found)
+            label_batch.cancel(services, found, as_json=as_json)
             return
         if resume:
             raise typer.Exit(label_batch.resume(services, studio, found, accept_above, as_json=as_json))
@@ -116,7 +118,7 @@ def label(
             run = LabelRun(services, studio, project, asked, budget)
             with_progress("Labeling", run.label(wanted.tasks), count := wanted.count)
         accept(run, accept_above)
-    typer.echo(json.dumps(as_dict(run.summary)) if as_json else summary_text(run.summary, count))
+    typer.echo(json.dumps(as_dict(run.summary, count)) if as_json else summary_text(run.summary, count))
     if run.summary.done < count or wanted.unknown:
         raise typer.Exit(1)
 
@@ -209,11 +211,11 @@ def accept(run: LabelRun, above: float | None) -> None:
 
 def summary_text(summary: Summary, count: int) -> str:
     """What became of `count` tasks to read."""
-    left = count - summary.done - summary.failed.total()
+    left = summary.left_of(count)
     lines = [f"{summary.done} of {count} tasks labelled by {summary.model_version}, for {money(summary.cost)}"]
     lines += [f"  {name} is filled in {filled} of {summary.done}" for name, filled in summary.filled.items()]
     lines += [f"  {number} failed: {cause}" for cause, number in summary.failed.most_common()]
-    lines += [f"  {left} are left"] if left > 0 else []
+    lines += [f"  {left} are left"] if left else []
     lines += [] if summary.accepted is None else [f"  {summary.accepted} became annotations by their score"]
     return "\n".join(lines)
 

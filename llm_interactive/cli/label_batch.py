@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -111,22 +112,30 @@ class BatchLabeling:
 def resume(
     services: Services, studio: LabelStudio, found: StudioProject, accept_above: float | None, *, as_json: bool
 ) -> int:
-    """Bring what was sent before, version by version, and print a summary of each; gives the exit status."""
+    """Bring what was sent before, version by version, and print a summary of each; gives the exit status.
+
+    As JSON they are one list.
+    """
     now = _project_now(services, found)
     batches = _batches(services, now)
-    status = 0
-    with BatchAPI(services.client, services.settings) as api:
-        for batch in {batch.version: batch for batch in batches}.values():
-            labeling = BatchLabeling(services, studio, found.id, _project_of(services, now, batch), api)
-            count = labeling.resume()
-            accept(labeling.run, accept_above)
-            summary = labeling.run.summary
-            typer.echo(json.dumps(as_dict(summary)) if as_json else summary_text(summary, count))
-            status = max(status, int(summary.done < count))
-    return status
+    summaries: list[dict[str, Any]] = []
+    try:
+        with BatchAPI(services.client, services.settings) as api:
+            for batch in {batch.version: batch for batch in batches}.values():
+                labeling = BatchLabeling(services, studio, found.id, _project_of(services, now, batch), api)
+                count = labeling.resume()
+                accept(labeling.run, accept_above)
+                summary = labeling.run.summary
+                summaries.append(as_dict(summary, count))
+                if not as_json:
+                    typer.echo(summary_text(summary, count))
+    finally:
+        if as_json:
+            typer.echo(json.dumps(summaries))
+    return int(any(one["done"] < one["tasks"] for one in summaries))
 
 
-def cancel(services: Services, found: StudioProject) -> None:
+def cancel(services: Services, found: StudioProject, *, as_json: bool) -> None:
     """End what was sent before; what is answered by then is paid, and brought by --resume."""
     project = _project_now(services, found)
     ended = 0
@@ -140,6 +149,9 @@ def cancel(services: Services, found: StudioProject) -> None:
                     ended += 1
                 except UnknownBatch:
                     keep(services, replace(batch, state=DONE))
+    if as_json:
+        typer.echo(json.dumps({"provider": api.name, "cancelled": ended}))
+        return
     typer.echo(
         f"Cancelled at {api.name}: {_batches_text(ended)}. What is answered by now is paid for: --resume brings it."
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llm_interactive.cli.annotated import AsJson
 from llm_interactive.errors import BackendError
 from llm_interactive.settings import Settings, SettingsError
 
@@ -27,7 +28,6 @@ prompts = typer.Typer(
 
 ProjectName = Annotated[str, typer.Option("--project", help="The project's number in Label Studio.")]
 FieldName = Annotated[str | None, typer.Option("--field", help="The prompt field, where a project has several.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @prompts.command("list")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llm_interactive.cli.annotated import WRONG, ProjectId, stopped
+from llm_interactive.cli.annotated import WRONG, AsJson, ProjectId, stopped
 from llm_interactive.errors import BackendError, InvalidRequest
 from llm_interactive.settings import Settings, SettingsError
 
@@ -31,6 +32,7 @@ def queue(
     version: Annotated[
         str | None, typer.Option(help="Model version whose scores count. Default: the newest one with scores.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Choose in which order annotators get the tasks of a Label Studio project (Label All Tasks).
 
@@ -46,7 +48,7 @@ def queue(
         with LabelStudio(Settings.from_environment()) as studio:
             if not uncertainty:
                 studio.ask_in_order(project)
-                typer.echo("Annotators get tasks in the Data Manager's order.")
+                _say({"order": "sequential"}, "Annotators get tasks in the Data Manager's order.", as_json=as_json)
                 return
             found = _scored(studio.predictions(project), version)
             chosen = found[-1].model_version
@@ -54,8 +56,16 @@ def queue(
             scored, count = len({one.task for one in found}), studio.count(project)
     except (BackendError, SettingsError) as error:
         raise stopped(str(error), WRONG) from None
-    typer.echo(f"Annotators get first what {chosen} is least sure of; {scored} of {count} tasks have its score.")
-    typer.echo(_NEEDS.format(project=project))
+    _say(
+        {"order": "uncertainty", "model_version": chosen, "scored": scored, "tasks": count},
+        f"Annotators get first what {chosen} is least sure of; {scored} of {count} tasks have its score.\n"
+        + _NEEDS.format(project=project),
+        as_json=as_json,
+    )
+
+
+def _say(found: Mapping[str, object], words: str, *, as_json: bool) -> None:
+    typer.echo(json.dumps(found) if as_json else words)
 
 
 def _scored(predictions: Sequence[Prediction], version: str | None) -> list[Prediction]:

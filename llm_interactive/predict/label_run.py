@@ -38,6 +38,10 @@ class Summary:
     cost: float | None = 0.0
     accepted: int | None = None
 
+    def left_of(self, tasks: int) -> int:
+        """How many of so many tasks were neither labelled nor failed."""
+        return max(0, tasks - self.done - self.failed.total())
+
 
 class LabelRun:
     """Labels tasks of the project `number` of a Label Studio with the prompts of `project`."""
@@ -143,11 +147,13 @@ def as_sent(task: Task) -> Mapping[str, Any]:
     return {"id": task.id, "data": task.data}
 
 
-def as_dict(summary: Summary) -> dict[str, Any]:
-    """The summary as JSON has it."""
+def as_dict(summary: Summary, tasks: int) -> dict[str, Any]:
+    """What became of so many `tasks` as JSON has it."""
     return {
         "model_version": summary.model_version,
+        "tasks": tasks,
         "done": summary.done,
+        "left": summary.left_of(tasks),
         "failed": dict(summary.failed),
         "filled": dict(summary.filled),
         "replaced": summary.replaced,

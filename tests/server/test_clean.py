@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,6 +47,14 @@ def test_error_texts_go_and_all_else_stays(studio: FakeLabelStudio) -> None:
     assert submitted(studio, 1) == [("prompt", ["Why?"])]
     assert submitted(studio, 2) == submitted(studio, 3) == [("prompt", ["Why?"]), ("response", ["A reply."])]
     assert "No annotation holds an error text." in clean().stdout
+
+
+def test_json_names_what_was_cleaned(studio: FakeLabelStudio) -> None:
+    found = json.loads(clean("--yes", "--json").stdout)["cleaned"]
+    assert [(one["task"], one["link"]) for one in found] == [
+        (task, f"{studio.url}/projects/1/data?task={task}") for task in (1, 2)
+    ]
+    assert json.loads(clean("--yes", "--json").stdout) == {"cleaned": []}
 
 
 def test_nothing_is_changed_without_a_yes(studio: FakeLabelStudio) -> None:

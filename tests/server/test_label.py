@@ -38,7 +38,7 @@ def test_every_task_gets_its_prediction_and_a_second_run_pays_nothing(
 ) -> None:
     studio = statements(120)
     found = summary(label(studio, "--yes", "--json"))
-    assert (found["done"], found["failed"]) == (120, {})
+    assert (found["tasks"], found["done"], found["left"], found["failed"]) == (120, 120, 0, {})
     assert found["filled"] == {"response": 120, "sentiment": 120}
     assert found["cost"] == pytest.approx(120 * (10 * 100 + 5 * 20) / 1e6)
     for task in studio.tasks:

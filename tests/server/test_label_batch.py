@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import signal
@@ -42,6 +43,13 @@ def failing_at(number: int, reply: Reply) -> Callable[[Call], Reply]:
 def paid(llm: FakeBatchAPI) -> dict[int, int]:
     """How often the tasks were asked about, in batches and one by one."""
     return Counter(map(number_in, [*llm.asked, *llm.calls]))
+
+
+def brought(done: Result, status: int = 0) -> dict[str, Any]:
+    """The summary of the one version that --resume brought."""
+    assert done.exit_code == status, done.stderr
+    [found] = json.loads(done.stdout)
+    return dict(found)
 
 
 def words(done: Result) -> str:
@@ -330,10 +338,25 @@ def test_who_stops_waiting_comes_back_on_another_day(
     assert counts(studio) == {0: 8}
     llm.holds = False
     # Prompt, model and tasks are those that were sent.
-    assert summary(run(studio, "--resume", "--json", OPENAI_MODEL="two"))["done"] == 8
+    assert brought(run(studio, "--resume", "--json", OPENAI_MODEL="two"))["done"] == 8
     assert counts(studio) == {1: 8}
     assert paid(llm) == dict.fromkeys(range(1, 9), 1)
     assert "The project has no batches under way" in words(run(studio, "--resume"))
+
+
+def test_all_versions_are_brought_and_told_as_one_document(
+    llm: FakeBatchAPI, label: Label, run: Label, statements: Make, prompt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = statements(3)
+    with monkeypatch.context() as patch:
+        interrupted_by(llm, patch)
+        label(studio)
+        prompt.write_text("Is it meant as it is said?")
+        label(studio)
+    llm.holds = False
+    found = json.loads(run(studio, "--resume", "--json").stdout)
+    assert [(one["tasks"], one["done"], one["left"]) for one in found] == [(3, 3, 0)] * 2
+    assert len({one["model_version"] for one in found}) == 2
 
 
 def test_it_is_brought_with_the_examples_that_it_was_sent_with(
@@ -356,10 +379,10 @@ def test_it_is_brought_with_the_examples_that_it_was_sent_with(
     plain = ("--yes", "--json", "--prompt-file", str(prompt), "--task", "8", "--new-examples")
     other = summary(run(studio, *plain, FEW_SHOT="1"), status=1)  # as its request is under way
     llm.holds = False
-    brought = summary(run(studio, "--resume", "--json", FEW_SHOT="1"))
-    assert brought["done"] == 8
-    assert brought["model_version"].endswith("-1shot")
-    assert brought["model_version"] != other["model_version"]
+    found = brought(run(studio, "--resume", "--json", FEW_SHOT="1"))
+    assert found["done"] == 8
+    assert found["model_version"].endswith("-1shot")
+    assert found["model_version"] != other["model_version"]
     assert llm.batches == sent
 
 
@@ -375,7 +398,7 @@ def test_what_is_under_way_is_not_paid_for_again(
     assert ordinary["done"] == 1  # the first, which was asked for before the file was sent
     assert "--resume" in next(iter(ordinary["failed"]))
     llm.holds = False
-    assert summary(run(studio, "--resume", "--json"))["done"] == 8
+    assert brought(run(studio, "--resume", "--json"))["done"] == 8
     assert len(llm.batches) == 2
     assert paid(llm) == dict.fromkeys(range(1, 9), 1)
 
@@ -389,7 +412,8 @@ def test_batches_can_be_taken_back_and_what_they_answered_is_brought(
         label(studio)
     llm.reaches = 4
     assert "Cancelled at The LLM server: 1 batch." in words(run(studio, "--cancel"))
-    found = summary(run(studio, "--resume", "--json"), status=1)
+    assert summary(run(studio, "--cancel", "--json")) == {"provider": "The LLM server", "cancelled": 1}
+    found = brought(run(studio, "--resume", "--json"), status=1)
     assert found["done"] == 5
     assert paid(llm) == dict.fromkeys(range(1, 6), 1)
 
@@ -485,7 +509,7 @@ def test_after_a_kill_the_batch_that_nobody_heard_of_is_found(
     assert process.wait(60) == -signal.SIGKILL
     with store.database.transaction() as connection:
         connection.execute(sa.update(leases).values(until=0))  # they lapse by themselves, in ten seconds
-    assert summary(run(studio, "--resume", "--json"))["done"] == 5
+    assert brought(run(studio, "--resume", "--json"))["done"] == 5
     assert paid(llm) == dict.fromkeys(range(1, 6), 1)
     assert counts(studio) == {1: 5}
 
@@ -507,7 +531,7 @@ def test_after_a_stop_while_reading_no_cost_is_counted_twice(
     with monkeypatch.context() as patch:
         patch.setattr(Store, "save_batch", dies)
         assert label(studio).exit_code == 130
-    assert summary(run(studio, "--resume", "--json"))["done"] == 9
+    assert brought(run(studio, "--resume", "--json"))["done"] == 9
     [totals] = store.usage.totals()
     assert (totals["calls_ok"], totals["prompt_tokens"]) == (9, 90)
 

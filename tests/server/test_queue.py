@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -51,6 +52,17 @@ def test_the_newest_version_with_scores_decides_who_comes_first(studio: FakeLabe
     assert "several people" in done.stdout
     assert (studio.project["sampling"], studio.project["model_version"]) == ("Uncertainty sampling", "new/2")
     assert "show_collab_predictions" not in studio.project
+
+
+def test_json_says_the_same(studio: FakeLabelStudio, queue: Queue) -> None:
+    predicted(studio, 1, "new/2", 0.5)
+    assert json.loads(queue("--uncertainty", "--json").stdout) == {
+        "order": "uncertainty",
+        "model_version": "new/2",
+        "scored": 1,
+        "tasks": 3,
+    }
+    assert json.loads(queue("--sequential", "--json").stdout) == {"order": "sequential"}
 
 
 def test_a_version_may_be_named(studio: FakeLabelStudio, queue: Queue) -> None:
