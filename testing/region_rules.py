@@ -43,6 +43,8 @@ _DRAWN_ON = {
 _CLASSIFYING = frozenset("Choices Taxonomy Rating Number DateTime TextArea Pairwise Ranker".split())
 _GEOMETRY = ("x", "y", "width", "height", "rotation")
 _PLACE = ("start", "end", "startOffset", "endOffset")
+# Begins a path that leads nowhere: the page takes globalOffsets then (RichTextRegion.js, initRangeAndOffsets).
+_NO_PATH = "/nowhere[1]/"
 # The page cannot take a region on these by itself: only as a further value of one that is there.
 _WITHOUT_REGIONS = frozenset("List Table Pdf".split())
 
@@ -452,6 +454,9 @@ class _Checker:
     def _hypertext_place(self, control: _Tag, target: _Tag, value: Any) -> None:
         page = _Page(str(target.shown))
         ends = [page.offset(value.get(name), value.get(f"{name}Offset")) for name in ("start", "end")]
+        offsets = value.get("globalOffsets")
+        if all(str(value.get(name)).startswith(_NO_PATH) for name in ("start", "end")) and isinstance(offsets, dict):
+            ends = [offsets.get("start"), offsets.get("end")]
         if None in ends:
             self._say(f"the place {[value.get(name) for name in _PLACE]} is nowhere in the page")
             return

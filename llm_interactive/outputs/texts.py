@@ -17,12 +17,16 @@ from lxml import etree
 
 from llm_interactive.errors import TaskDataError
 from llm_interactive.labeling.fields import as_text, object_value
+from llm_interactive.labeling.nesting import is_well_nested
 from llm_interactive.labeling.pages import BLOCKS, body_of, is_dropped, is_unseen, line_feeds
 from llm_interactive.labeling.tags import ObjectTag
 from llm_interactive.outputs.places import find_quotes, number, utf16
 from llm_interactive.outputs.spelling import Place
 
 TEXT_OBJECTS = ("Text", "HyperText", "Paragraphs")
+
+NOWHERE = "/nowhere[1]"
+"""Begins paths that no page has."""
 
 Mention = tuple[str, int | None]
 """A quote, and the number of its paragraph (from 1) where it is known."""
@@ -93,12 +97,14 @@ class HyperTextText:
     """A HyperText object: XPath and UTF-16 offset, and code points over all text nodes.
 
     The page takes the XPath; where that leads nowhere, the code points. `text` is what the `nodes` show, with blanks
-    where blocks end, and `starts` is where each node's text begins in it.
+    where blocks end, and `starts` is where each node's text begins in it. Unless it `is_certain` that browsers make the
+    same tree of the page, paths lead nowhere: then the code points count, and the page saves the right paths.
     """
 
     text: str
     nodes: Sequence[TextNode]
     starts: Sequence[int]
+    is_certain: bool = True
 
     def find(self, mentions: Sequence[Mention]) -> list[dict[str, Any] | None]:
         """Values of the mentions' places."""
@@ -109,13 +115,16 @@ class HyperTextText:
         first, last = (bisect_right(self.starts, position) - 1 for position in (start, end - 1))
         before, through = start - self.starts[first], end - self.starts[last]
         return {
-            "start": self.nodes[first].path,
-            "end": self.nodes[last].path,
+            "start": self._path(self.nodes[first]),
+            "end": self._path(self.nodes[last]),
             "startOffset": utf16(self.nodes[first].text[:before]),
             "endOffset": utf16(self.nodes[last].text[:through]),
             "globalOffsets": {"start": self.nodes[first].begin + before, "end": self.nodes[last].begin + through},
             "text": " ".join(self.text[start:end].split()),
         }
+
+    def _path(self, node: TextNode) -> str:
+        return node.path if self.is_certain else NOWHERE + node.path
 
     def quote(self, value: Mapping[str, Any]) -> str | None:
         """The text at a value's place."""
@@ -128,7 +137,7 @@ class HyperTextText:
 
     @cached_property
     def _by_path(self) -> dict[str, int]:
-        return {node.path: index for index, node in enumerate(self.nodes)}
+        return {node.path: index for index, node in enumerate(self.nodes)} if self.is_certain else {}
 
     def _at_path(self, path: Any, offset: int | None) -> int | None:
         found = self._by_path.get(path) if isinstance(path, str) else None
@@ -205,7 +214,8 @@ def html_text(html: str, *, inline: bool = False) -> HyperTextText:
     body = body_of(html, inline=inline)
     if body is not None:
         reader.read(body)
-    return HyperTextText("".join(reader.parts), reader.nodes, reader.starts)
+    is_certain = body is None or is_well_nested(html, body)
+    return HyperTextText("".join(reader.parts), reader.nodes, reader.starts, is_certain)
 
 
 class _Reader:

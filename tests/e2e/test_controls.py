@@ -119,6 +119,22 @@ def test_the_same_answer_to_another_prompt_doubles_nothing(
     assert _faults(form, result) == []
 
 
+def test_words_of_a_page_that_browsers_mend_in_their_own_way_are_saved_where_they_stand(
+    stack: Stack, fixed_llm: FakeLLM, page: LabelingPage
+) -> None:
+    html = "<p>Team:<ul><li>Zed</li></ul></p><p>Ann met</p><p>Bob in <b>Łódź</b>.</p><p>Ann</p>"
+    data = {**forms.PAGES.data, "html": html}
+    _answer(fixed_llm, forms.PAGES.first)
+    project = make_project(stack.studio, forms.PAGES.config, [data], stack.fixed_backend, "broken page")
+    page.open(project.id, project.tasks[0])
+    page.ask("First?")
+    _shown(page, forms.PAGES.first)
+    result = _submitted(page, project, project.tasks[0])
+    places = [region["value"]["start"] for region in result if region["from_name"] == "html-entity"]
+    assert places == [f"/p[{step}]/text()[1]" for step in ("3", "4", "4]/b[1", "5")]
+    assert _said(result)["html-entity"] == forms.PAGES.first.expected["html-entity"]
+
+
 def test_values_on_lists_tables_and_pdfs_are_seen_at_once_at_every_prompt(
     stack: Stack, fixed_llm: FakeLLM, page: LabelingPage
 ) -> None:

@@ -171,6 +171,7 @@ GOOD: dict[str, list[Json]] = {
     ],
     "spans one over another": [ANNA, span(2, 14, "Anna met Bob", "Place", id="x")],
     "words of a page": [html("/p[1]/text()[1]", 3, "/p[1]/text()[1]", 5, "Hi", (2, 4))],
+    "words by global offsets alone": [html("/nowhere[1]/p[1]", 0, "/nowhere[1]/p[1]", 0, "Hi", (2, 4))],
     "words after a line break": [html("/p[1]/text()[2]", 0, "/p[1]/text()[2]", 4, "Anna", (5, 9))],
     "words in a table without body": [
         html(f"{CELL}/b[1]/text()[1]", 0, f"{CELL}/text()[2]", 2, "Bob c", (12, 17))
@@ -264,6 +265,7 @@ BAD: dict[str, tuple[list[Any], str]] = {
     "a remark twice": ([ROME, *[region("remark", id="rome", text=["x"])] * 2], "two values"),
     "a rating for another label": ([ANNA, region("sure", id="ner", rating=1)], "only for regions labeled"),
     "words of a page elsewhere": ([html("/p[1]/text()[1]", 2, "/p[1]/text()[1]", 4, "Hi", (1, 3))], "stands there"),
+    "other words by offsets": ([html("/nowhere[1]/p[1]", 0, "/nowhere[1]/p[1]", 0, "Hi", (1, 3))], "stands there"),
     "a path to no text": ([html("/p[2]/text()[1]", 0, "/p[2]/text()[1]", 2, "Hi", (2, 4))], "nowhere"),
     "a path with body": ([html("/body[1]/p[1]/text()[1]", 3, "/p[1]/text()[1]", 5, "Hi", (2, 4))], "nowhere"),
     "a page without global offsets": ([html("/p[1]/text()[1]", 3, "/p[1]/text()[1]", 5, "Hi", None)], "globalOffsets"),

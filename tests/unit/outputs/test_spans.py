@@ -74,8 +74,8 @@ def test_a_span_on_text_has_code_points_and_the_stored_label() -> None:
 @pytest.mark.parametrize(
     ("tag", "target", "data", "start"),
     [
-        ("HyperTextLabels", ObjectTag("HyperText", "h", "$h"), {"h": "<p>Bob"}, "/p[1]/text()[1]"),
-        ("Labels", ObjectTag("HyperText", "h", "$h"), {"h": "<p>Bob"}, "/p[1]/text()[1]"),
+        ("HyperTextLabels", ObjectTag("HyperText", "h", "$h"), {"h": "<p>Bob</p>"}, "/p[1]/text()[1]"),
+        ("Labels", ObjectTag("HyperText", "h", "$h"), {"h": "<p>Bob</p>"}, "/p[1]/text()[1]"),
         ("ParagraphLabels", ObjectTag("Paragraphs", "h", "$h"), {"h": [{"text": "Bob"}]}, "0"),
         ("Labels", ObjectTag("Paragraphs", "h", "$h"), {"h": [{"text": "Bob"}]}, "0"),
         ("HyperTextLabels", ObjectTag("Text", "h", "$h"), {"h": "Bob"}, 0),

@@ -82,6 +82,25 @@ def test_hypertext_has_paths_with_utf16_offsets_and_global_code_points() -> None
     ]
 
 
+@pytest.mark.parametrize(
+    ("html", "offset"),
+    [
+        ("<p>Intro<div>Zed</div></p><p>Dora</p><p>Eve</p>", 12),
+        ("<p>Team:<ul><li>Zed</li></ul></p><p>Dora</p><p>Eve</p>", 12),
+        ("<p>A</p></p><p>Dora</p><p>Eve</p>", 5),
+        ("<p><font>A<p>B</font> C</p><p>Dora</p><p>Eve</p>", 8),
+    ],
+)
+def test_where_browsers_may_make_another_tree_the_code_points_count(html: str, offset: int) -> None:
+    text = html_text(html)
+    (value,) = text.find([("Eve", None)])
+    assert value
+    assert value["start"].startswith("/nowhere[1]/")
+    assert value["end"].startswith("/nowhere[1]/")
+    assert value["globalOffsets"] == {"start": offset, "end": offset + 3}
+    assert text.quote({**value, "start": "/p[1]/text()[1]", "end": "/p[1]/text()[1]", "text": None}) == "Eve"
+
+
 def test_a_quote_reaches_over_a_line_break_and_the_end_of_a_block() -> None:
     (value,) = place("HyperText", "<div>Bob<br>Smith</div><div>left</div>", "Bob Smith left")
     assert value
