@@ -11,6 +11,8 @@ from llm_interactive.labeling.tags import ControlTag, ObjectTag, Region
 from llm_interactive.outputs.base import Data, Output, Schema
 from llm_interactive.outputs.options import Option, Options, labels_of
 
+_OWN_KEYS = frozenset("label quote n paragraph page left top right bottom".split())
+
 
 @dataclass(eq=False)
 class Labelled:
@@ -31,13 +33,12 @@ class Labelled:
 
     def array(self, properties: Mapping[str, Schema], data: Data) -> Schema:
         """The schema of the list: objects with `properties` and the per-region values."""
-        return array_of({**properties, **{output.control.name: output.schema(data) for output in self.per_region}})
+        return array_of({**properties, **{key_of(output): output.schema(data) for output in self.per_region}})
 
     def form(self, parts: Sequence[str], data: Data) -> str:
         """The form of the list in words: `parts` and the per-region values."""
         values = [
-            f"{json.dumps(output.control.name, ensure_ascii=False)} ({output.guide(data)})"
-            for output in self.per_region
+            f"{json.dumps(key_of(output), ensure_ascii=False)} ({output.guide(data)})" for output in self.per_region
         ]
         return f"list of objects {{{', '.join([*parts, *values])}}}"
 
@@ -50,6 +51,12 @@ class Labelled:
         names = Options(Option(label.name, (label.stored,)) for label in self.control.labels).name_of
         labels = value.get(self.key)
         return [names.get((str(label),), str(label)) for label in labels] if isinstance(labels, list) else []
+
+
+def key_of(output: Output) -> str:
+    """The key of a per-region value in an object: the control's name, unless objects have that key themselves."""
+    control = output.control
+    return f"{control.name} ({control.tag})" if control.name in _OWN_KEYS else control.name
 
 
 def brings_labels(control: ControlTag) -> bool:
@@ -100,10 +107,11 @@ def checked_values(
     """The values of the per-region controls in an object."""
     values: dict[str, Any] = {}
     for output in per_region:
-        checked = output.check(item.get(output.control.name), data)
-        values[output.control.name] = checked.value
+        key = key_of(output)
+        checked = output.check(item.get(key), data)
+        values[key] = checked.value
         if checked.fault:
-            faults.append(f'has a "{output.control.name}" that {checked.fault}')
+            faults.append(f'has a "{key}" that {checked.fault}')
     return values
 
 
@@ -116,7 +124,7 @@ def regions_of(
     per_region: Sequence[Output], item: Mapping[str, Any], data: Data, target: ObjectTag, id: str
 ) -> list[Region]:
     """The regions of an object's per-region values: they have the id and the object of the region they belong to."""
-    made = [entry for output in per_region for entry in output.regions(item.get(output.control.name), data)]
+    made = [entry for output in per_region for entry in output.regions(item.get(key_of(output)), data)]
     return [{**entry, "id": id, "to_name": target.name} for entry in made]
 
 
@@ -124,6 +132,6 @@ def values_of(per_region: Sequence[Output], regions: Sequence[Region], id: Any) 
     """The inverse: the per-region values of the region with that id."""
     same = [entry for entry in regions if entry.get("id") == id]
     return {
-        output.control.name: output.value_of([e for e in same if e.get("from_name") == output.control.name])
+        key_of(output): output.value_of([e for e in same if e.get("from_name") == output.control.name])
         for output in per_region
     }

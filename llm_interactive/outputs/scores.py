@@ -9,7 +9,7 @@ from typing import Any
 
 from llm_interactive.outputs.base import Data, Output
 from llm_interactive.outputs.json_objects import places
-from llm_interactive.outputs.labelled import Labelled
+from llm_interactive.outputs.labelled import Labelled, key_of
 from llm_interactive.outputs.per_item import PerItem
 from llm_interactive.outputs.reading import Answer
 from llm_interactive.outputs.relations import Relations
@@ -84,7 +84,7 @@ def _labels(output: Output, text: str, start: int, end: int) -> Iterator[tuple[i
 def _is_label(output: Output, key: str) -> bool:
     """Whether what stands under `key` in an output's value is a label, and not the place of one."""
     if isinstance(output, Labelled):
-        return key in ("label", *(inner.control.name for inner in output.per_region if has_labels(inner)))
+        return key in ("label", *(key_of(inner) for inner in output.per_region if has_labels(inner)))
     return not isinstance(output, PerItem) or key != "page"
 
 

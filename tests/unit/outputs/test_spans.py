@@ -176,6 +176,20 @@ def test_a_wrong_per_region_value_costs_no_span() -> None:
     assert '"mood"' in checked.fault
 
 
+@pytest.mark.parametrize("name", ["label", "quote", "n", "paragraph"])
+def test_a_per_region_control_with_the_name_of_a_spans_own_key_has_another_one(name: str) -> None:
+    target = ObjectTag("Paragraphs", "text", "$turns")
+    spans = Spans(labels(target), [Choices(per_region(name=name))], numbered=True)
+    key = f"{name} (Choices)"
+    assert spans.schema({})["items"]["required"] == ["n", "quote", "label", "paragraph", key]
+    assert f'"{key}"' in spans.guide({})
+    value, data = [span("Bob", n=1, paragraph=1, **{key: "bad"})], {"turns": [{"text": "Bob"}]}
+    made = spans.regions(value, data)
+    assert [(entry["from_name"], entry["type"]) for entry in made] == [("entities", "labels"), (name, "choices")]
+    assert made[1]["value"] == {"choices": ["b"]}
+    assert spans.value_of(made, data) == value
+
+
 def test_labels_may_come_with_the_task() -> None:
     spans = Spans(ControlTag("Labels", "entities", (TEXT,), {"value": "$kinds"}))
     data = DATA | {"kinds": ["Person", {"value": "Town", "alias": "T"}]}
