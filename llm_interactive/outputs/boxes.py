@@ -12,7 +12,7 @@ from llm_interactive.labeling.tags import ControlTag, Region
 from llm_interactive.outputs.base import Checked, Data, Schema, region, region_id
 from llm_interactive.outputs.labelled import (
     Labelled,
-    checked_label,
+    checked_labels,
     checked_values,
     items_of,
     joined,
@@ -75,11 +75,12 @@ class Boxes(Labelled):
                     'around an area as "left", "top", "right", "bottom" in each object'
                 )
                 continue
-            label = checked_label(item, options, faults)
+            labels = checked_labels(item, options, faults)
             page = number(item.get("page")) if count > 1 or "page" in item else 1
             if self._pages and (page is None or not 1 <= page <= count):
                 faults.append(f'must have a number from 1 to {count} as "page" in each object')
-            elif label is not None:
+                continue
+            for label in labels:
                 place = {"label": label} | ({"page": page} if self._pages else {}) | sides
                 boxes.append(place | checked_values(self.per_region, item, data, faults))
         return Checked(boxes, joined(faults))

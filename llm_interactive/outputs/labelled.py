@@ -90,15 +90,16 @@ def items_of(value: Any, faults: list[str]) -> list[Mapping[str, Any]]:
     return objects
 
 
-def checked_label(item: Mapping[str, Any], options: Options, faults: list[str]) -> str | None:
-    """The name of an object's label; None where it has none that exists."""
-    label = item.get("label")
-    if isinstance(label, list) and len(label) == 1:
-        label = label[0]
-    option = options.find(str(label)) if isinstance(label, str | int | float) else None
-    if option is None:
+def checked_labels(item: Mapping[str, Any], options: Options, faults: list[str]) -> list[str]:
+    """The names of an object's label, or of several in a list; those that do not exist are left out."""
+    given = item.get("label")
+    found = [
+        options.find(str(label)) if isinstance(label, str | int | float) else None
+        for label in (given if isinstance(given, list) else [given])
+    ]
+    if not found or None in found:
         faults.append(f'must have one of {options.listed(50)} as "label" in each object')
-    return option.name if option else None
+    return list(dict.fromkeys(option.name for option in found if option))
 
 
 def checked_values(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,7 @@ from llm_interactive.labeling.tags import ObjectTag, Region
 from llm_interactive.outputs.base import Checked, Data, Schema, region, region_id
 from llm_interactive.outputs.labelled import (
     Labelled,
-    checked_label,
+    checked_labels,
     checked_values,
     items_of,
     joined,
@@ -77,7 +78,10 @@ class Spans(Labelled):
         return f"{self.form(parts, data)}, one for each mention, in reading order"
 
     def check(self, value: Any, data: Data) -> Checked:
-        """The spans with a quote and a label that exists; whether the text has the quote does not matter here."""
+        """The spans with a quote and a label that exists; whether the text has the quote does not matter here.
+
+        The label of a span with several is a list.
+        """
         options = label_options(self.control, data)
         spans: list[dict[str, Any]] = []
         faults: list[str] = []
@@ -86,10 +90,10 @@ class Spans(Labelled):
             if not isinstance(quote, str) or not quote.strip():
                 faults.append('must have a text as "quote" in each object')
                 continue
-            label = checked_label(item, options, faults)
-            if label is not None:
+            labels = checked_labels(item, options, faults)
+            if labels:
                 rest = self._references(item, faults) | checked_values(self.per_region, item, data, faults)
-                spans.append({"quote": quote, "label": label} | rest)
+                spans.append({"quote": quote, "label": labels if len(labels) > 1 else labels[0]} | rest)
         return Checked(spans, joined(faults))
 
     def _references(self, item: Mapping[str, Any], faults: list[str]) -> dict[str, int | None]:
@@ -103,15 +107,18 @@ class Spans(Labelled):
         return found
 
     def regions(self, value: Any, data: Data) -> list[Region]:
-        """For each span that the text has: its region, and those of its per-region controls."""
+        """For each span that the text has, by label: its region, and those of its per-region controls."""
         options = label_options(self.control, data)
         found: dict[str, list[Region]] = {}
         for span, placed in self._placed(value, data):
-            if placed and (id := self._id(span, *placed)) not in found:
-                target, place = placed
-                labels = list(options.by_name[span["label"]].stored)
-                main = region(self.control, {**place, self.key: labels}, target=target, id=id)
-                found[id] = [main, *regions_of(self.per_region, span, data, target, id)]
+            if placed is None:
+                continue
+            target, place = placed
+            for label in _labels(span):
+                id = self._id(label, target, place)
+                stored = list(options.by_name[label].stored)
+                main = region(self.control, {**place, self.key: stored}, target=target, id=id)
+                found.setdefault(id, [main, *regions_of(self.per_region, span, data, target, id)])
         return [entry for entries in found.values() for entry in entries]
 
     def places_by_number(self, value: Any, data: Data) -> Iterator[tuple[int, Hashable, str]]:
@@ -122,7 +129,7 @@ class Spans(Labelled):
         for span, placed in self._placed(value, data):
             if span.get("n") is not None:
                 position = (placed[0].name, _position(placed[1])) if placed else None
-                yield span["n"], position, self._id(span, *placed) if placed else ""
+                yield span["n"], position, self._id(_labels(span)[0], *placed) if placed else ""
 
     def _placed(self, value: Any, data: Data) -> Iterator[tuple[dict[str, Any], Placed | None]]:
         """The spans, each with the object that has it and the place in that."""
@@ -135,10 +142,10 @@ class Spans(Labelled):
             for index, place in zip(waiting, found, strict=True):
                 if place is not None:
                     places[index] = target, place
-        yield from zip(spans, places, strict=True)
+        yield from zip(spans, _shared(spans, places), strict=True)
 
-    def _id(self, span: Mapping[str, Any], target: ObjectTag, place: Mapping[str, Any]) -> str:
-        return region_id(self.control.name, target.name, *_position(place), span["label"])
+    def _id(self, label: str, target: ObjectTag, place: Mapping[str, Any]) -> str:
+        return region_id(self.control.name, target.name, *_position(place), label)
 
     def value_of(self, regions: Sequence[Region], data: Data | None = None) -> Any:
         """The spans of the regions, in reading order. `data` has the paragraphs, and quotes that regions do not have.
@@ -174,6 +181,26 @@ class Spans(Labelled):
     def _text(self, entry: Region, data: Data | None) -> SpanText | None:
         target = next((target for target in self._objects if target.name == entry.get("to_name")), None)
         return span_text(target, data) if target and data is not None else None
+
+
+def _shared(spans: Sequence[Mapping[str, Any]], places: Sequence[Placed | None]) -> list[Placed | None]:
+    """The places, with that of the same quote under another label for spans that have none."""
+    taken: defaultdict[str, list[tuple[Placed, set[str]]]] = defaultdict(list)
+    for span, place in zip(spans, places, strict=True):
+        if place:
+            taken[span["quote"]].append((place, set(_labels(span))))
+    shared = list(places)
+    for index, span in enumerate(spans):
+        free = (item for item in taken[span["quote"]] if not item[1].issuperset(_labels(span)))
+        if places[index] is None and (item := next(free, None)):
+            shared[index] = item[0]
+            item[1].update(_labels(span))
+    return shared
+
+
+def _labels(span: Mapping[str, Any]) -> list[str]:
+    label = span["label"]
+    return label if isinstance(label, list) else [label]
 
 
 def _value(entry: Region) -> Mapping[str, Any]:

@@ -129,6 +129,9 @@ def test_words_of_a_page_that_browsers_mend_in_their_own_way_are_saved_where_the
     page.open(project.id, project.tasks[0])
     page.ask("First?")
     _shown(page, forms.PAGES.first)
+    page.edit("prompt", "Second?")
+    eventually(lambda: len(fixed_llm.calls) == 2)
+    _shown(page, forms.PAGES.first)
     result = _submitted(page, project, project.tasks[0])
     places = [region["value"]["start"] for region in result if region["from_name"] == "html-entity"]
     assert places == [f"/p[{step}]/text()[1]" for step in ("3", "4", "4]/b[1", "5")]

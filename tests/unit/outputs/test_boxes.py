@@ -118,6 +118,12 @@ def test_the_same_box_counts_once_and_has_the_same_id_again() -> None:
     assert boxes.regions([box(), box(300, 500, 100, 200)], DATA) == boxes.regions([box()], DATA)
 
 
+def test_a_list_of_labels_is_as_many_boxes() -> None:
+    made = Boxes(control()).regions([box(label=["Cat", "Dog"])], DATA)
+    assert [entry["value"]["rectanglelabels"] for entry in made] == [["C"], ["Dog"]]
+    assert geometry(made[0]["value"]) == geometry(made[1]["value"])
+
+
 def test_a_page_is_the_index_of_an_image() -> None:
     boxes = Boxes(control(PAGES))
     (made,) = boxes.regions([box(page=2), box(page=3), box(page=0), box(page=None)], DATA)

@@ -108,6 +108,31 @@ def test_what_is_not_found_is_dropped_and_no_fault() -> None:
     assert spans.check([span("Alice")], DATA).fault is None
 
 
+def made(*spans: dict[str, Any], text: str = "Apple and Pear.") -> list[tuple[str, int]]:
+    regions = Spans(labels()).regions(list(spans), {"text": text})
+    assert len({entry["id"] for entry in regions}) == len(regions)
+    return [(entry["value"]["labels"][0], entry["value"]["start"]) for entry in regions]
+
+
+def test_the_same_quote_with_another_label_and_no_place_left_shares_the_first_place() -> None:
+    assert made(span("Apple"), span("Apple", "Place")) == [("PER", 0), ("LOC", 0)]
+    assert made(span("Apple"), span("Apple", "Place"), text="Apple, Apple") == [("PER", 0), ("LOC", 7)]
+    both = span("Apple"), span("Apple", "Place"), span("Apple", "Place"), span("Apple")
+    assert made(*both, span("Apple"), text="Apple, Apple") == [("PER", 0), ("LOC", 7), ("LOC", 0), ("PER", 7)]
+
+
+def test_a_list_of_labels_is_as_many_regions_of_one_mention() -> None:
+    both = span("Apple", ["Person", "Place"])
+    assert Spans(labels()).check([both], DATA).value == [both]
+    assert made(both, both, text="Apple, Apple") == [("PER", 0), ("LOC", 0), ("PER", 7), ("LOC", 7)]
+
+
+def test_an_unknown_label_in_a_list_costs_no_other_one() -> None:
+    checked = Spans(labels()).check([span("Bob", ["Person", "Animal"]), span("Bob", [])], DATA)
+    assert checked.value == [span("Bob")]
+    assert checked.fault
+
+
 def test_overlapping_spans_stay() -> None:
     made = Spans(labels()).regions([span("Bob in Paris", "Person"), span("Paris", "Place")], DATA)
     assert [entry["value"]["text"] for entry in made] == ["Bob in Paris", "Paris"]
