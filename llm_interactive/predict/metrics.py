@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from llm_interactive.llm.prices import total
+
 _TASKS = ("tasks", "Tasks answered, failed, or late: those are still awaited.", ("mode", "outcome"))
 _CALLS = ("llm_calls", "Requests to the model.", ("outcome",))
 _TOKENS = ("tokens", "Tokens paid for.", ("kind",))
@@ -29,13 +31,17 @@ _COUNTERS: Mapping[tuple[str, str, tuple[str, ...]], Mapping[str, tuple[str, ...
 }
 """Name, help and labels of each counter; the columns of the totals it is made of, with their labels' values."""
 
+_COST = "US dollars paid to the provider, by the price list. A project of which a price is not known has none."
+
 
 class _Totals(Collector):
     """The counters of projects. Versions are no label: every change of a prompt would add one."""
 
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
         self._projects: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
+        self._costs: defaultdict[str, list[float | None]] = defaultdict(list)
         for row in rows:
+            self._costs[row["project"]].append(row["cost"])
             for columns in _COUNTERS.values():
                 for column in columns:
                     self._projects[row["project"]][column] += row[column]
@@ -48,10 +54,15 @@ class _Totals(Collector):
                 for column, values in columns.items():
                     counter.add_metric([project, *values], counts[column])
             yield counter
+        money = CounterMetricFamily("llm_interactive_cost_dollars", _COST, labels=["project"])
+        for project, costs in self._costs.items():
+            if (cost := total(costs)) is not None:
+                money.add_metric([project], cost)
+        yield money
 
 
 def exposition(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """The totals by project and version, as the store has them, in Prometheus' text format."""
+    """The totals by project and version, each with its `cost`, in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(_Totals(rows))
     return generate_latest(registry)

@@ -34,7 +34,7 @@ def status(services: Services) -> dict[str, Any]:
         **_about(services),
         "batches": [_of_run(run) for run in runs if is_running(run)],
         "errors": [{**error, "at": _time(error["at"])} for error in last_errors(runs)],
-        "projects": _totals(services),
+        "projects": totals(services),
     }
 
 
@@ -42,10 +42,10 @@ def status_page(services: Services, *, can_act: bool) -> str:
     """All projects, batches and errors as HTML; every value is escaped. `can_act`: with buttons."""
     projects = {project: services.store.projects.facts(project) for project in services.store.projects.all()}
     services.facts.look_up(projects)
-    totals = _totals(services)
+    found = totals(services)
     rows = [
         {
-            **_sum(row for row in totals if row["project"] == project),
+            **_sum(row for row in found if row["project"] == project),
             "id": project,
             "name": facts.name,
             "tasks": facts.tasks,
@@ -75,7 +75,7 @@ def project_page(services: Services, project: str, *, can_act: bool, is_private:
     found = overview(services.settings, store, project)
     facts = found.facts
     runs = services.running.newest(project)
-    versions = [{**row, **_sum([row])} for row in _totals(services, project)]
+    versions = [{**row, **_sum([row])} for row in totals(services, project)]
     known = facts.tasks is not None and facts.labelled is not None
     return _page(
         "project.html",
@@ -150,7 +150,7 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def _totals(services: Services, project: str | None = None) -> list[dict[str, Any]]:
+def totals(services: Services, project: str | None = None) -> list[dict[str, Any]]:
     """The totals by project and version, each with its `cost` in US dollars, None where that is unknown."""
     return [
         {**row, "cost": services.prices.cost(Origin(row["project"], row["version"]).model, row, row["calls_ok"])}

@@ -20,7 +20,7 @@ from llm_interactive.predict.predictor import Predictor
 from llm_interactive.services import Services
 from llm_interactive.web import pages
 from llm_interactive.web.bodies import Body, Intake, PredictBody, SetupBody, WebhookBody, printable
-from llm_interactive.web.status import status
+from llm_interactive.web.status import status, totals
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def status_json() -> Response:
 
 def metrics() -> Response:
     """The counters for Prometheus."""
-    return Response(exposition(_services().usage.totals()), mimetype="text/plain; version=0.0.4")
+    return Response(exposition(totals(_services())), mimetype="text/plain; version=0.0.4")
 
 
 def not_served(**_: str) -> Response:

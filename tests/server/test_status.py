@@ -73,10 +73,28 @@ def test_tokens_and_money_are_the_same_after_a_restart(make_app: MakeApp, llm: F
     assert row["cost"] == pytest.approx((row["prompt_tokens"] + 2 * row["completion_tokens"]) / 1000)
 
 
+def cost_in_metrics(client: FlaskClient) -> list[float]:
+    exposition = client.get("/metrics").get_data(as_text=True)
+    lines = [line for line in exposition.splitlines() if line.startswith("llm_interactive_cost_dollars_total{")]
+    assert all(f'project="{PROJECT}"' in line for line in lines)
+    return [float(line.rpartition(" ")[2]) for line in lines]
+
+
+def test_metrics_have_the_money_of_all_versions(make_app: MakeApp, llm: FakeLLM) -> None:
+    priced = {"price_input": 1000, "price_output": 2000}
+    for prompt in ("Judge.", "Judge again."):
+        client = make_app(default_prompt=prompt, **priced).test_client()
+        results(client, batch(tasks(2)))
+    rows = status(client)["projects"]
+    assert len(rows) == 2
+    assert cost_in_metrics(client) == [pytest.approx(sum(row["cost"] for row in rows))]
+
+
 def test_what_a_model_costs_that_nobody_knows_is_not_called_free(make_app: MakeApp, llm: FakeLLM) -> None:
-    client = make_app(**PROMPTED).test_client()
+    client = make_app(**PROMPTED, openai_model="one").test_client()
     results(client, batch(tasks(2)))
     assert status(client)["projects"][0]["cost"] is None
+    assert cost_in_metrics(client) == []
 
 
 def test_a_reply_that_is_paid_for_and_empty_is_counted(make_app: MakeApp, llm: FakeLLM) -> None:
