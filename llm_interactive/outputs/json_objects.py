@@ -5,11 +5,10 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-_DECODER = json.JSONDecoder(strict=False, parse_constant=lambda _: None)  # NaN is nothing
 _SPACE = re.compile(r"\s*")
 _MAX_OBJECTS = 20
 _MAX_LOOSE = 20_000
@@ -22,6 +21,17 @@ _LOOSE = re.compile(
     re.DOTALL,
 )
 _WORDS = {"True": "true", "False": "false", "None": "null", "true": "true", "false": "false", "null": "null"}
+
+
+def _agreed(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The fields of an object without those that it has several times, with different values."""
+    fields = list(fields)
+    found = dict(fields)
+    unclear = {key for key, value in fields if value != found[key]}
+    return {key: value for key, value in found.items() if key not in unclear}
+
+
+_DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_agreed, parse_constant=lambda _: None)  # NaN is nothing
 
 
 def objects_in(text: str) -> Iterator[dict[str, Any]]:
@@ -88,7 +98,7 @@ def _objects(text: str) -> Iterator[tuple[dict[str, Any], bool]]:
 
 
 def _whole_fields(text: str, place: int) -> dict[str, Any]:
-    return {key: value for key, value, _, _ in _fields_from(text, place)}
+    return _agreed((key, value) for key, value, _, _ in _fields_from(text, place))
 
 
 def _fields_from(text: str, place: int) -> Iterator[tuple[str, Any, int, int]]:

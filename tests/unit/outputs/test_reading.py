@@ -82,6 +82,14 @@ def test_objects_that_say_different_things_give_nothing_and_are_asked_about(repl
     assert answer.faults == ('"Sentiment" is given several times, with different values',)
 
 
+@pytest.mark.parametrize("end", ["}", "", ", oops}"])
+def test_a_field_that_stands_twice_in_an_object_is_given_if_both_agree(end: str) -> None:
+    start = '{"response": "Fine.", "Sentiment": "Positive", "Sentiment": '
+    assert read(f'{start}"Positive"{end}', BOTH, {}).values == GOOD
+    answer = read(f'{start}"Negative"{end}', BOTH, {})
+    assert (answer.values, answer.faults) == ({"response": "Fine."}, ('"Sentiment" is missing',))
+
+
 @pytest.mark.parametrize("reply", [f"{GOOD_JSON} {GOOD_JSON}", '{"response": "Fine."}\n{"Sentiment": "positive"}'])
 def test_objects_that_agree_are_one(reply: str) -> None:
     assert (read(reply, BOTH, {}).values, read(reply, BOTH, {}).faults) == (GOOD, ())
