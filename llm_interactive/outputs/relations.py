@@ -48,16 +48,14 @@ class Relations:
             if None in relation.values() or relation["from"] == relation["to"]:
                 faults.append('must have two different numbers as "from" and "to" in each object')
                 continue
-            if options.names:
-                label = item.get("label")
-                if isinstance(label, list) and len(label) == 1:
-                    label = label[0]
+            labels = item.get("label") if options.names else None
+            for label in labels if isinstance(labels, list) and labels else [labels]:
                 option = options.find(label) if isinstance(label, str) else None
-                relation["label"] = option.name if option else None
                 if option is None and label is not None:
                     faults.append(f'must have one of {options.listed(50)} or null as "label" in each object')
-            if relation not in relations:
-                relations.append(relation)
+                labelled = relation | ({"label": option.name if option else None} if options.names else {})
+                if labelled not in relations:
+                    relations.append(labelled)
         return Checked(relations, joined(faults))
 
     def regions(self, value: Any, data: Data) -> list[Region]:

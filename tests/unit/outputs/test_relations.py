@@ -95,6 +95,7 @@ def test_the_same_relation_counts_once() -> None:
 def test_several_labels_of_one_pair_stand_in_one_relation() -> None:
     both = [relation(1, 2, "in"), relation(1, 2, "works for")]
     assert [entry["labels"] for entry in made(both)] == [["in", "works for"]]
+    assert [entry["labels"] for entry in made([relation(1, 2, ["in", "works for"])])] == [["in", "works for"]]
     assert [entry["labels"] for entry in made(both, choice="single")] == [["in"]]
 
 
