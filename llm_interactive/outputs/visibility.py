@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 
 from llm_interactive.labeling.tags import Condition, ControlTag, Label, Region
 
-_Asked = frozenset[str]
-
 _KEYS = {"relation": ("from_id", "to_id")}
 """Where regions name those that they belong to, other than by their own id."""
+
+_Regions = defaultdict[tuple[str, str | None], list[Region]]
+"""Regions by their control's name, and by that and their id."""
 
 
 def saved(regions: Sequence[Region], controls: Iterable[ControlTag]) -> list[Region]:
@@ -34,40 +37,52 @@ class Page:
 
     def __init__(self, regions: Iterable[Region], controls: Iterable[ControlTag]) -> None:
         self._controls = {control.name: control for control in controls}
-        self._of: defaultdict[tuple[str, str | None], list[Region]] = defaultdict(list)
+        self._all: _Regions = defaultdict(list)
+        self._shown: _Regions = defaultdict(list)
         self._labelled: defaultdict[str | None, list[Region]] = defaultdict(list)
         for entry in regions:
-            for id in (None, entry.get("id")):
-                self._of[entry.get("from_name", ""), id].append(entry)
-                if entry["type"].endswith("labels"):
-                    self._labelled[id].append(entry)
+            _add(self._all, entry)
+            for id in (None, entry.get("id")) if entry["type"].endswith("labels") else ():
+                self._labelled[id].append(entry)
+        sorter = TopologicalSorter({name: self._hangs_on(control) for name, control in self._controls.items()})
+        with suppress(CycleError):  # what hangs on itself is never ready, and so is hidden
+            sorter.prepare()
+        while ready := sorter.get_ready():
+            for name in ready:
+                self._show(self._controls[name])
+            sorter.done(*ready)
 
     def shows(self, control: ControlTag) -> bool:
         """Whether `control` is shown, for one of its regions if it has any."""
-        return any(self._shows(control, entry) for entry in self._of[control.name, None] or [{}])
+        place = control.name, None
+        return bool(self._shown[place]) if self._all[place] else self._holds_all(control, {})
 
     def saves(self, entry: Region) -> bool:
         """Whether a region's own control is shown for it."""
-        control = self._controls.get(entry.get("from_name", ""))
-        return control is None or self._shows(control, entry)
+        name = entry.get("from_name", "")
+        return name not in self._controls or any(entry is other for other in self._shown[name, entry.get("id")])
 
     def is_per_region(self, entry: Region) -> bool:
         """Whether a region is a value of another one."""
         control = self._controls.get(entry.get("from_name", ""))
         return control is not None and control.per_region
 
-    def _shows(self, control: ControlTag, entry: Region, asked: _Asked = frozenset()) -> bool:
-        asked |= {control.name}
-        return all(self._holds(condition, control, entry, asked) for condition in _conditions(control))
+    def _hangs_on(self, control: ControlTag) -> set[str]:
+        return {one.control for one in control.conditions if one.control in self._controls and _is_of_choice(one)}
 
-    def _holds(self, condition: Condition, control: ControlTag, entry: Region, asked: _Asked) -> bool:
-        if condition.kind.startswith("choice-"):
+    def _show(self, control: ControlTag) -> None:
+        for entry in self._all[control.name, None]:
+            if self._holds_all(control, entry):
+                _add(self._shown, entry)
+
+    def _holds_all(self, control: ControlTag, entry: Region) -> bool:
+        return all(self._holds(condition, control, entry) for condition in _conditions(control))
+
+    def _holds(self, condition: Condition, control: ControlTag, entry: Region) -> bool:
+        if _is_of_choice(condition):
             if condition.control is not None and condition.control not in self._controls:
                 return True
-            named = [tag for tag in self._controls.values() if tag.name == condition.control]
-            sources = named or [tag for tag in self._controls.values() if tag.tag == "Choices"]
-            is_chosen = any(self._is_chosen(source, condition, control, entry, asked) for source in sources)
-            return is_chosen == (condition.kind == "choice-selected")
+            return self._is_chosen(condition, control, entry) == (condition.kind == "choice-selected")
         if condition.kind == "region-selected":
             areas = self._labelled[entry.get("id") if control.per_region else None]
             return any(
@@ -77,10 +92,17 @@ class Page:
             )
         return not (condition.kind == "no-region-selected" and control.per_region)
 
-    def _is_chosen(
-        self, source: ControlTag, condition: Condition, control: ControlTag, entry: Region, asked: _Asked
+    def _is_chosen(self, condition: Condition, control: ControlTag, entry: Region) -> bool:
+        if condition.control is not None:
+            return self._is_chosen_in(self._controls[condition.control], self._shown, condition, control, entry)
+        # Without a name the page looks at all Choices, at hidden ones too.
+        others = [tag for tag in self._controls.values() if tag.tag == "Choices" and tag != control]
+        return any(self._is_chosen_in(other, self._all, condition, control, entry) for other in others)
+
+    def _is_chosen_in(
+        self, source: ControlTag, regions: _Regions, condition: Condition, control: ControlTag, entry: Region
     ) -> bool:
-        if source.name in asked or (source.per_region and not control.per_region):
+        if source.per_region and not control.per_region:
             return False
         wanted = {label.stored for label in _all(source.labels) if label.name in condition.values}
         wanted.update(condition.values)
@@ -88,9 +110,18 @@ class Page:
         return any(
             (not wanted or not wanted.isdisjoint(_chosen(choice)))
             and (not same_item or choice.get("item_index") == entry.get("item_index"))
-            and self._shows(source, choice, asked)
-            for choice in self._of[source.name, entry.get("id") if source.per_region else None]
+            for choice in regions[source.name, entry.get("id") if source.per_region else None]
         )
+
+
+def _add(regions: _Regions, entry: Region) -> None:
+    name = entry.get("from_name", "")
+    regions[name, None].append(entry)
+    regions[name, entry.get("id")].append(entry)
+
+
+def _is_of_choice(condition: Condition) -> bool:
+    return condition.kind in ("choice-selected", "choice-unselected")
 
 
 def _conditions(control: ControlTag) -> Iterator[Condition]:

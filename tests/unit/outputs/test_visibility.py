@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -193,3 +194,14 @@ def test_what_belongs_to_a_hidden_region_goes_with_it() -> None:
     for answer, kept in (("Yes", 4), ("No", 0)):
         one = ALL[3].regions(answer, {})
         assert saved([*spans, of_ann, relation, *one], controls) == [*[*spans, of_ann, relation][:kept], *one]
+
+
+def test_long_and_forked_chains_of_conditions_are_followed_at_once() -> None:
+    before = (Condition("choice-selected", None), Condition("choice-selected", None, ("y",)))
+    chain: list[Output] = [
+        Choices(control("Choices", f"c{n}", *(replace(one, control=f"c{n - 1}") for one in before if n)))
+        for n in range(2_000)
+    ]
+    yes = {output.control.name: "Yes" for output in chain}
+    assert visible(chain[-1].control, yes, chain)
+    assert not visible(chain[-1].control, yes | {"c0": "No"}, chain)
