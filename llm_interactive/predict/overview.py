@@ -31,7 +31,8 @@ class PromptState:
 class Overview:
     """`filled` has the controls that each prompt field fills, `unfilled` why others are not.
 
-    `problem` says why nothing is known of that: the labeling config cannot be used, or has not been seen.
+    `problem` says why nothing is known of that, and there is no `project`: the labeling config cannot be used, or has
+    not been seen.
     """
 
     facts: Facts
@@ -39,6 +40,7 @@ class Overview:
     filled: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unfilled: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
+    project: Project | None = None
 
     def prompt(self, name: str | None) -> PromptState:
         """The prompt field of this name; the only one if none is named.
@@ -60,17 +62,17 @@ def overview(settings: Settings, store: Store, project: str) -> Overview:
     names = sorted({*stored.prompts, *stored.pinned} - {""})
     filled: dict[str, list[str]] = {}
     unfilled: Mapping[str, str] = {}
-    problem = ""
+    problem, known = "", None
     try:
         if facts.config is None:
             raise LabelingConfigError("The labeling config has not been seen since the backend keeps it.")
-        found = Project.of(project, facts.config, settings, stored)
-        filled = {form.name: [output.control.name for output in form.outputs] for form in found.forms}
-        names, unfilled = list(filled), found.unfilled
+        known = Project.of(project, facts.config, settings, stored)
+        filled = {form.name: [output.control.name for output in form.outputs] for form in known.forms}
+        names, unfilled = list(filled), known.unfilled
     except LabelingConfigError as error:
         problem = error.message
     prompts = [PromptState(name, stored.pinned.get(name) or None, stored.used(name), default) for name in names]
-    return Overview(facts, prompts, filled, unfilled, problem)
+    return Overview(facts, prompts, filled, unfilled, problem, known)
 
 
 def project_named(store: Store, name: str) -> str:

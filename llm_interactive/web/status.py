@@ -17,6 +17,7 @@ from llm_interactive import __version__
 from llm_interactive.errors import SetupError
 from llm_interactive.llm.prices import total
 from llm_interactive.predict.overview import overview
+from llm_interactive.predict.prompt_history import history
 from llm_interactive.predict.running_batches import is_running, last_errors
 from llm_interactive.services import Services
 from llm_interactive.store.projects import Facts
@@ -77,13 +78,16 @@ def project_page(services: Services, project: str, *, can_act: bool, is_private:
     runs = services.running.newest(project)
     versions = [{**row, **_sum([row])} for row in totals(services, project)]
     known = facts.tasks is not None and facts.labelled is not None
+    made_by = services.examples.added_to(found.project) if found.project else None
+    names = {*store.versions(project), *(row["version"] for row in versions)}
     return _page(
         "project.html",
         title=facts.name,
         facts=facts,
         left=(facts.tasks or 0) - (facts.labelled or 0) if known else None,
         prompts=found.prompts,
-        earlier=store.earlier_prompts(project),
+        version=made_by.version if made_by and any(map(made_by.prompt_of, made_by.forms)) else None,
+        earlier=history(made_by, store.earlier_prompts(project), names),
         evaluation=store.evaluations.newest(project),
         submissions=store.projects.submissions(project),
         filled=found.filled,

@@ -101,6 +101,22 @@ def test_the_prompt_is_shown_pinned_unpinned_and_reset(make_app: MakeApp, llm: F
     assert "prompt DEFAULT_PROMPT the default" in page(client)
 
 
+def test_earlier_prompts_have_their_version_and_what_they_changed(make_app: MakeApp, llm: FakeLLM) -> None:
+    client = make_app().test_client()
+    used = []
+    for prompt in ("Judge the <b>text</b>.", "Judge the whole <b>text</b>."):
+        client.post("/webhook", json=event(prompt))
+        results(client, batch([task(1)]))
+        used.append(version(client))
+    client.post("/webhook", json=event("Never used."))
+    shown = page(client)
+    assert re.search(rf"prompt, since [-\d]+ [:\d]+ UTC: version {used[1]} Judge the whole <b>text</b>\.", shown)
+    assert re.search(rf"prompt, since [-\d]+ [:\d]+ UTC: version {used[0]} Judge the <b>text</b>\.", shown)
+    assert re.search(r"prompt, since [-\d]+ [:\d]+ UTC (?!: version)", shown)
+    assert "<ins>whole " in client.get(f"/projects/{PROJECT}").get_data(as_text=True)
+    assert f"A batch is now version {version(client)}." in shown
+
+
 def test_after_a_press_the_browser_is_back_on_the_page(client: FlaskClient) -> None:
     client.post("/webhook", json=event())
     assert urljoin(PROMPT, pressed(client, "reset").location) == f"/projects/{PROJECT}"
