@@ -127,7 +127,7 @@ def _project(services: Services, found: StudioProject, prompt_files: Sequence[st
     """The project with the prompts of these files in the place of its own."""
     services.settings.require_access()
     project = Project.of(found.key, found.labeling_config, services.settings, services.store.project(found.key))
-    given = dict(_prompt(file, project) for file in prompt_files)
+    given = dict(prompt_of(file, project) for file in prompt_files)
     prompts = {**project.stored.prompts, **given}
     pinned = {name: prompt for name, prompt in project.stored.pinned.items() if name not in given}
     options = project.options if model is None else replace(project.options, model=model)
@@ -137,7 +137,7 @@ def _project(services: Services, found: StudioProject, prompt_files: Sequence[st
     return project
 
 
-def _prompt(given: str, project: Project) -> tuple[str, str]:
+def prompt_of(given: str, project: Project) -> tuple[str, str]:
     """The prompt field's name and the prompt of a --prompt-file."""
     names = [form.name for form in project.forms]
     field, _, file = given.rpartition("=")

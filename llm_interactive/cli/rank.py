@@ -10,10 +10,10 @@ import typer
 
 from llm_interactive.cli.consent import ask
 from llm_interactive.cli.export import export
-from llm_interactive.cli.label import money, plan_text, prompt_in_file, with_progress
+from llm_interactive.cli.label import money, plan_text, prompt_of, with_progress
 from llm_interactive.cli.paid import paid_run
 from llm_interactive.cli.rank_judge import judge
-from llm_interactive.cli.rank_report import report
+from llm_interactive.cli.rank_report import begin, report
 from llm_interactive.errors import PromptError, SetupError
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.label_studio.records import Project as StudioProject
@@ -46,7 +46,8 @@ def create(
         typer.Option(
             "--prompt-file",
             "--prompts",
-            help="File that holds a prompt; with several, each model replies to each of them.",
+            help="File that holds a prompt; with several, each model replies to each of them. FIELD=FILE where the "
+            "form has several prompt fields.",
         ),
     ] = None,
     replies: Annotated[int, typer.Option("--n", min=1, max=16, help="Replies of a model to a prompt.")] = 1,
@@ -79,16 +80,16 @@ def create(
         makers = _makers(services, found, models, prompt_file or [], replies)
         split = Split(found.labeling_config, held_out)
         tasks = _chosen(studio, source, split, sample)
-        _show_plan(services, found, makers, tasks)
+        asked = Candidates(services, makers)
+        _show_plan(services, found, asked, tasks)
         if not yes:
             ask("Ask for the replies?")
-        asked = Candidates(services, makers)
         with_progress("Asking", asked.ask(tasks), len(makers) * len(tasks))
         made = make_project(services, studio, asked, tasks, split, title or f"Ranking: {found.title}", overlap)
         address = f"{studio.url}/projects/{made.project.id}"
     if as_json:
         summary = {"project": made.project.id, "address": address, "tasks": made.tasks, "left_out": made.left_out}
-        typer.echo(json.dumps({**summary, "failed": dict(asked.failed)}))
+        typer.echo(json.dumps({**summary, "failed": dict(asked.failed), "prompts": asked.prompts}))
         return
     typer.echo(f"{made.tasks} tasks to rank: {address}")
     if made.left_out:
@@ -105,8 +106,15 @@ def _makers(
     project = Project.of(found.key, found.labeling_config, services.settings, services.store.project(found.key))
     project = services.examples.added_to(project)
     names = dict.fromkeys(name.strip() for name in models.split(",") if name.strip())
-    prompts: list[str | None] = [*dict.fromkeys(map(prompt_in_file, prompt_files))]
-    makers = [maker(project, name, prompt, replies) for name in names for prompt in prompts or [None]]
+    prompts: list[tuple[str | None, str | None]] = [*dict.fromkeys(prompt_of(file, project) for file in prompt_files)]
+    fields = {field for field, _ in prompts if field} or {form.name for form in project.forms if form.texts}
+    if len(fields) > 1:
+        raise typer.BadParameter(
+            f"Replies to one prompt field are ranked: --prompt-file FIELD=FILE, of {', '.join(sorted(fields))}."
+        )
+    makers = [
+        maker(project, field, name, prompt, replies) for name in names for field, prompt in prompts or [(None, None)]
+    ]
     if len(makers) * replies < 2:
         raise typer.BadParameter("At least two replies are needed to rank: name several models, prompts, or --n 2.")
     if not all(one.prompt_of(one.forms[0]) for one in makers):
@@ -126,11 +134,14 @@ def _chosen(studio: LabelStudio, project: int, split: Split, sample: int | None)
     return tasks if sample is None else random.Random(project).sample(tasks, min(sample, len(tasks)))  # noqa: S311
 
 
-def _show_plan(services: Services, found: StudioProject, makers: list[Project], tasks: list[Task]) -> None:
+def _show_plan(services: Services, found: StudioProject, asked: Candidates, tasks: list[Task]) -> None:
+    makers = asked.makers
     some = list(map(as_sent, random.sample(tasks, min(_PLANNED_FROM, len(tasks)))))
     plans = [plan(services, one, some, len(tasks)) for one in makers]
     for one, ahead in zip(makers, plans, strict=True):
         typer.echo(plan_text(found, one, ahead), err=True)
+        if len(set(asked.prompts.values())) > 1:
+            typer.echo(f"  prompt            {begin(asked.prompts[one.version])}", err=True)
     typer.echo(f"All together: {money(total(ahead.cost for ahead in plans))}", err=True)
 
 

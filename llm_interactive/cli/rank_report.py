@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import typer
@@ -59,7 +60,11 @@ def _report(found: Opened, project: Project) -> tuple[RankingReport, bool]:
         ballots = ballots_in(found.tasks(project.id), comparison, known)
         judges = ballots.judged(rankings.verdicts(project.key) if rankings else {})
         # All its tasks are replies to those of one project.
-        made = ranking_report(ballots, found.spent(next(iter(known.values())).source), judges)
+        spent, prompts = (
+            found.spent(next(iter(known.values())).source),
+            rankings.prompts(project.key) if rankings else {},
+        )
+        made = ranking_report(ballots, spent, judges, prompts)
     if made is None:
         whose = {name for one in known.values() for names in one.versions.values() for name in names}
         why = f"All replies in project {project.id} are by {min(whose)}, so there is nothing to compare."
@@ -83,10 +88,18 @@ def _print(made: RankingReport, *, to_stderr: bool) -> None:
     for duel in made.duels:
         counts = (len(duel.rate.won), len(duel.rate.tied), len(duel.rate.lost))
         say(f"  {duel.first} against {duel.second}: {counts[0]:,} won, {counts[1]:,} tied, {counts[2]:,} lost")
+    if made.shows_prompts:
+        for one in made.contestants:
+            say(f"  {one.version}: {begin(one.prompt)}")
     for row in made.agreement:
         say(f"  {agreement_text(row)}")
     for caution in made.cautions:
         say(f"  {caution}")
+
+
+def begin(prompt: str) -> str:
+    """The first words of a prompt, by which it is known again."""
+    return shorten(prompt, 80, placeholder=" …")
 
 
 def agreement_text(row: Agreement) -> str:

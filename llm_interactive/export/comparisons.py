@@ -41,11 +41,13 @@ class Rankings:
             one would be shown to a model many times over.
         untouched: also lists that were left in the order in which they were shown.
         known: whose the replies are, by the task that was replied to.
+        prompts: what the model versions were asked, if that was several prompts, which people did not see.
     """
 
     all_pairs: bool = False
     untouched: bool = False
     known: Mapping[str, Ranked] = field(default_factory=dict)
+    prompts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -157,25 +159,32 @@ def compared(comparison: Comparison, rankings: Rankings, task: Task, annotation:
     origin = origin_of(task, annotation, comparison.control.tag.lower())
     known = rankings.known.get(str(task.data.get(SOURCE)))
 
+    def versions(id: str) -> Sequence[str]:
+        return known.versions.get(id, ()) if known else ()
+
     def by(id: str) -> str:
-        return ", ".join(known.versions.get(id, ())) if known else ""
+        return ", ".join(versions(id))
+
+    def asked(id: str) -> Messages:
+        prompt = next((rankings.prompts[version] for version in versions(id) if version in rankings.prompts), None)
+        return in_turns([*seen, {"role": "user", "content": prompt}]) if prompt else seen
 
     if order and not rankings.untouched and comparison.is_untouched(task, annotation):
         raise LeftOut("the ranking was left as it was shown")
-    messages = comparison.messages(task.data)
+    seen = comparison.messages(task.data)
     places = {id: place for place, ids in enumerate(order) for id in ids}
     for better, other in combinations(places, 2):
         if places[better] == places[other]:
-            yield Vote(messages, (texts[better], texts[other]), None)
+            yield Vote(seen, (texts[better], texts[other]), None)
         elif rankings.all_pairs or (better, other) == (order[0][0], order[-1][-1]):
             whose = replace(origin, model_version=by(other), chosen_version=by(better))
-            yield Pair(messages, texts[better], texts[other], whose)
+            yield Pair(asked(better), texts[better], texts[other], whose, seen)
         else:
-            yield Vote(messages, (texts[better], texts[other]), texts[better])
+            yield Vote(seen, (texts[better], texts[other]), texts[better])
     if comparison.said(annotation) == BAD:
         for id, text in texts.items():
             bad = replace(origin, model_version=by(id))
-            yield Completion(messages, text, bad, good=False, reason="both replies are bad")
+            yield Completion(asked(id), text, bad, good=False, reason="both replies are bad", shown=seen)
     elif len(order) < 2:
         raise LeftOut("no reply is preferred to another")
 

@@ -35,7 +35,7 @@ def export_project(
 ) -> Summary:
     """Write what a project's annotations give in a format, from the sources that are named.
 
-    Of `rankings` it is the database that knows whose the replies are.
+    Of `rankings` it is the database that knows whose the replies are, and by which prompts.
 
     Raises:
         SetupError: address or token of Label Studio is not set.
@@ -59,6 +59,9 @@ def export_project(
             return Replies(known, images, store, client.endpoint, examples)
 
         known = store.rankings.of(project.key) if store else {}
-        sources = sources_of(names, format, project.labeling_config, replies, replace(rankings, known=known))
+        prompts = store.rankings.prompts(project.key) if store else {}
+        hidden = prompts if len(set(prompts.values())) > 1 else {}
+        rankings = replace(rankings, known=known, prompts=hidden)
+        sources = sources_of(names, format, project.labeling_config, replies, rankings)
         tasks = progress(studio.tasks(id, annotated=True), studio.count(id, annotated=True))
         return export(tasks, project.labeling_config, sources, format, destination)

@@ -29,23 +29,28 @@ class Origin:
 
 @dataclass(frozen=True)
 class Completion:
-    """A reply to `messages` that is `good` or not; `reason` says why it has no counterpart."""
+    """A reply to `messages` that is `good` or not; `reason` says why it has no counterpart.
+
+    `shown` is what annotators saw of the messages, if they did not see all: by that their votes are counted.
+    """
 
     messages: Messages
     reply: str
     origin: Origin
     good: bool = True
     reason: str = ""
+    shown: Messages = ()
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two replies to the same `messages`, one better than the other."""
+    """Two replies to the same `messages`, one better than the other; `shown` as in Completion."""
 
     messages: Messages
     chosen: str
     rejected: str
     origin: Origin
+    shown: Messages = ()
 
 
 @dataclass(frozen=True)

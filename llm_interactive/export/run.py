@@ -177,10 +177,10 @@ def _fitting(records: Iterable[Example], format: Format, summary: Summary) -> It
     for record in records:
         if isinstance(record, Pair) and not issubclass(Pair, SHAPES[format].takes):
             chosen = replace(record.origin, model_version=record.origin.chosen_version, chosen_version="")
-            yield Completion(record.messages, record.chosen, chosen)
+            yield Completion(record.messages, record.chosen, chosen, shown=record.shown)
             if format.judged:
                 rejected = replace(record.origin, chosen_version="")
-                yield Completion(record.messages, record.rejected, rejected, good=False)
+                yield Completion(record.messages, record.rejected, rejected, good=False, shown=record.shown)
         elif isinstance(record, Completion) and not (
             issubclass(Completion, SHAPES[format].takes) and (record.good or format.judged)
         ):
@@ -207,7 +207,7 @@ def _settled(examples: Iterable[Example], voters: Iterable[Judged], summary: Sum
 
 def _opinion(record: Judged) -> tuple[Any, Any]:
     """What a record is about, and what it says of it: which of two replies is better, or whether one is good."""
-    prompt = _hash(record.messages)
+    prompt = _hash(record.messages if isinstance(record, Vote) else record.shown or record.messages)
     if isinstance(record, Completion):
         return (prompt, record.reply), record.good
     replies = record.replies if isinstance(record, Vote) else (record.chosen, record.rejected)

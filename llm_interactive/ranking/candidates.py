@@ -28,17 +28,17 @@ class Candidate:
     versions: list[str]
 
 
-def maker(project: Project, model: str, prompt: str | None, replies: int) -> Project:
+def maker(project: Project, field: str | None, model: str, prompt: str | None, replies: int) -> Project:
     """The project as it is asked for candidates: its response alone, by a model, `replies` times for each task.
 
-    `prompt` takes the place of the project's own.
+    `field` is the prompt field's name, None for the first one with a response; `prompt` takes the place of its own.
 
     Raises:
         LabelingConfigError: no prompt of it fills a response.
     """
-    form = next((form for form in project.forms if form.texts), None)
+    form = next((form for form in project.forms if form.texts and field in (None, form.name)), None)
     if form is None:
-        raise LabelingConfigError("The project's labeling config has no response field, so there is nothing to rank.")
+        raise LabelingConfigError("The labeling config has no response field for the prompt: there is nothing to rank.")
     alone = Form.of(replace(form.spec, controls=form.texts[:1], response=form.texts[0]))
     options = replace(project.options, model=model, num_responses=replies)
     stored = project.stored if prompt is None else replace(project.stored, prompts={form.name: prompt}, pinned={})
@@ -53,6 +53,11 @@ class Candidates:
         self.makers = makers
         self.failed: Counter[str] = Counter()
         self.replies: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
+
+    @property
+    def prompts(self) -> dict[str, str]:
+        """The prompt of each maker, by its version."""
+        return {one.version: one.prompt_of(one.forms[0]) or "" for one in self.makers}
 
     def ask(self, tasks: Sequence[Task]) -> Iterator[int]:
         """Ask about all tasks; gives how many are through, once by each maker."""

@@ -67,7 +67,7 @@ def make_project(
         raise SetupError(" ".join(["No task has two different replies, so there is nothing to rank.", *causes]))
     made = studio.create_project(title, labeling_config(pictures, as_pair=as_pair), overlap)
     try:
-        if not services.store.rankings.save(made.key, ranked):
+        if not services.store.rankings.save(made.key, ranked, asked.prompts):
             raise SetupError("The database does not answer, which alone would know which model gave which reply.")
         if (taken := studio.import_tasks(made.id, data)) != len(data):
             raise LabelStudioError(f"Label Studio took {taken} of {len(data)} tasks.")

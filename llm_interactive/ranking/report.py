@@ -28,12 +28,14 @@ class Contestant:
         chance: to win against one of the others, by Bradley and Terry; None of two versions.
         characters: the mean length of its replies.
         spent: money and time.
+        prompt: what it was asked; empty where that is not known.
     """
 
     version: str
     chance: Interval | None
     characters: float
     spent: Spent
+    prompt: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class RankingReport:
     prefilled: int
     silent: int
     unknown: int
+
+    @property
+    def shows_prompts(self) -> bool:
+        """Whether it is prompts that are compared, or prompts, too."""
+        return len({one.prompt for one in self.contestants}) > 1
 
     @property
     def unmet(self) -> list[tuple[str, str]]:
@@ -121,9 +128,15 @@ class RankingReport:
 
 
 def ranking_report(
-    ballots: Ballots, spent: Mapping[str, Spent], judges: Mapping[str, Sequence[Ballot]] | None = None
+    ballots: Ballots,
+    spent: Mapping[str, Spent],
+    judges: Mapping[str, Sequence[Ballot]] | None = None,
+    prompts: Mapping[str, str] | None = None,
 ) -> RankingReport | None:
-    """The report; None where no votes are on replies of two versions. `judges`: ballots of LLMs, by their version."""
+    """The report; None where no votes are on replies of two versions.
+
+    `judges` are ballots of LLMs, `prompts` what versions were asked, both by the version.
+    """
     counted = [ballot for ballot in ballots.cast if not ballot.is_untouched]
     scores = scores_of_pairs(counted)
     if not scores:
@@ -134,7 +147,10 @@ def ranking_report(
     ranked = sorted({name for pair in duels for name in pair}, key=lambda name: -_standing(name, chances, duels))
     lengths = _lengths(counted)
     return RankingReport(
-        [Contestant(name, chances.get(name), lengths[name], spent.get(name, Spent())) for name in ranked],
+        [
+            Contestant(name, chances.get(name), lengths[name], spent.get(name, Spent()), (prompts or {}).get(name, ""))
+            for name in ranked
+        ],
         [Duel(*pair, duels[pair]) for pair in combinations(ranked, 2) if pair in duels],
         lean_to_first(ballot for ballot in ballots.cast if not ballot.prefilled),
         lean_to_longer(counted),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from llm_interactive.store.database import Database
-from llm_interactive.store.tables import ranked, verdicts
+from llm_interactive.store.tables import ranked, ranked_prompts, verdicts
 
 Order = Sequence[Sequence[str]]
 """Ids of replies, the best first; in one list, those that are as good as each other."""
@@ -19,6 +19,10 @@ _of_project = (
     sa.select(ranked.c.task, ranked.c.source, ranked.c.reply, ranked.c.version)
     .where(ranked.c.project == sa.bindparam("project"))
     .order_by(ranked.c.created_at, ranked.c.reply, ranked.c.version)
+)
+
+_prompts = sa.select(ranked_prompts.c.version, ranked_prompts.c.prompt).where(
+    ranked_prompts.c.project == sa.bindparam("project")
 )
 
 _verdicts = sa.select(verdicts.c.judge, verdicts.c.task, verdicts.c.ranked).where(
@@ -48,16 +52,24 @@ class Rankings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def save(self, project: str, tasks: Iterable[Ranked]) -> bool:
-        """Keep whose replies a project's tasks show, beside what is known of them; False when the database fails."""
+    def save(self, project: str, tasks: Iterable[Ranked], prompts: Mapping[str, str] | None = None) -> bool:
+        """Keep whose replies a project's tasks show, beside what is known of them; False when the database fails.
+
+        `prompts` are those that the model versions were asked by.
+        """
         shared = {"project": project, "created_at": time.time()}
+        asked = [{**shared, "version": version, "prompt": prompt} for version, prompt in (prompts or {}).items()]
         rows = [
             {**shared, "task": one.task, "source": one.source, "reply": reply, "version": version}
             for one in tasks
             for reply, versions in one.versions.items()
             for version in versions
         ]
-        return self._database.write({ranked: rows})
+        return self._database.write({ranked: rows, ranked_prompts: asked})
+
+    def prompts(self, project: str) -> dict[str, str]:
+        """The prompts by which the model versions were asked whose replies a project shows, by the version."""
+        return {row.version: row.prompt for row in self._database.rows(_prompts, project=project)}
 
     def save_verdicts(self, project: str, judge: str, orders: Mapping[int, Order]) -> None:
         """Keep how the model version `judge` ranks the replies in a project's tasks, by the task's id."""

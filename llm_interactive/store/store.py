@@ -37,6 +37,7 @@ from llm_interactive.store.tables import (
     projects,
     prompts,
     ranked,
+    ranked_prompts,
     replies,
     runs,
     submissions,
@@ -297,7 +298,16 @@ class Store:
         yield beyond_each(prompts.c.id, _PROMPTS_SHOWN, prompts.c.project, prompts.c.field)
         yield beyond_each(example_sets.c.made_at, _SETS_KEPT, example_sets.c.project)
         yield beyond_each(versions.c.created_at, _VERSIONS_SHOWN, versions.c.project)
-        for table in (replies, answered, batch_requests, ranked, submissions, verdicts, chosen_examples):
+        for table in (
+            replies,
+            answered,
+            batch_requests,
+            ranked,
+            ranked_prompts,
+            submissions,
+            verdicts,
+            chosen_examples,
+        ):
             yield beyond(table.c.created_at, _MOST_ROWS)
         yield beyond(calls.c.id, _MOST_ROWS)
         yield beyond(runs.c.started_at, _MOST_RUNS)

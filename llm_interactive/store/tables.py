@@ -221,6 +221,15 @@ ranked = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False, index=True),
 )
 
+# What the model versions were asked whose replies a project shows.
+ranked_prompts = sa.Table(
+    "ranked_prompts",
+    metadata,
+    *(sa.Column(name, sa.Text, primary_key=True) for name in ("project", "version")),
+    sa.Column("prompt", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+)
+
 # How judges rank replies; see rankings.Order.
 verdicts = sa.Table(
     "verdicts",
@@ -266,7 +275,7 @@ MIGRATIONS: Migrations = (
     (
         *(prompts, prompts.c.field, projects, projects.c.saved_at, versions, replies, answered, leases),
         *(calls, totals, runs, cancelled, pins, facts, error_texts, submissions),
-        *(batches, batch_requests, evaluations, ranked, verdicts, example_sets, chosen_examples),
+        *(batches, batch_requests, evaluations, ranked, ranked_prompts, verdicts, example_sets, chosen_examples),
     ),
 )
 """What version 1, 2, … of the schema added; only ever appended to."""

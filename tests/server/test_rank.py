@@ -170,6 +170,72 @@ def test_of_several_prompts_none_is_shown(create: Rank, studio: FakeLabelStudio,
     assert made["tasks"][0]["messages"] == [{"role": "user", "content": "Nothing but this."}]
 
 
+def test_which_prompt_made_which_version_is_told_with_the_plan_the_summary_and_the_report(
+    create: Rank, studio: FakeLabelStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").write_text("How does\nit sound?")
+    done = create("maker/one", f"--prompt-file={tmp_path / 'other'}")
+    prompts = summary(done)["prompts"]
+    assert sorted(prompts.values()) == ["How does\nit sound?", "What does it mean?"]
+    assert "prompt            How does it sound?" in done.stderr
+    [made] = studio.made
+    settings = Settings.from_environment()
+    with (
+        closing(Store(settings.sqlalchemy_url, settings.reply_ttl)) as store,
+        FakeLabelStudio(made["label_config"], made["tasks"]) as ranking,
+    ):
+        known = store.rankings.of(f"{made['id']}.1767225600")
+        store.rankings.save("1.1767225600", known.values(), prompts)
+        rank_all(ranking)
+        monkeypatch.setenv("LABEL_STUDIO_URL", ranking.url)
+        files = {name: tmp_path / name for name in ("json", "html", "lines")}
+        told = CliRunner().invoke(
+            app, ["rank", "report", "--project", "1", "--json", str(files["json"]), "--html", str(files["html"])]
+        )
+        options = ["--project", "1", "--format", "dpo-trl", "-o", str(files["lines"])]
+        CliRunner().invoke(app, ["rank", "export", *options])
+    version = next(version for version, prompt in prompts.items() if "sound" in prompt)
+    assert f"  {version}: How does it sound?\n" in told.stdout
+    found = json.loads(files["json"].read_text())["contestants"]
+    assert {one["version"]: one["prompt"] for one in found} == prompts
+    assert "it sound?" in files["html"].read_text()
+    for line in map(json.loads, files["lines"].read_text().splitlines()):
+        by_sound = "by its sound" in line["chosen"][0]["content"]
+        assert line["prompt"][-1]["content"].endswith("it sound?" if by_sound else "What does it mean?")
+
+
+TWO_FIELDS = (
+    '<View><Text name="text" value="$text"/><TextArea name="a-prompt" toName="text"/><TextArea name="a" toName="text"/>'
+    '<TextArea name="b-prompt" toName="text"/><TextArea name="b" toName="text"/></View>'
+)
+
+
+def test_of_several_prompt_fields_the_file_names_the_one_whose_replies_are_ranked(
+    create: Rank, studio: FakeLabelStudio, tmp_path: Path, llm: FakeLLM
+) -> None:
+    (tmp_path / "other").write_text("How does it sound?")
+    studio.project["label_config"] = TWO_FIELDS
+    unnamed = create("maker/one,maker/two")
+    assert unnamed.exit_code == 2
+    assert "FIELD=FILE" in unnamed.stderr
+    named = CliRunner().invoke(
+        app,
+        [
+            "rank",
+            "create",
+            "--from=1",
+            "--yes",
+            "--models=maker/one,maker/two",
+            f"--prompt-file=b-prompt={tmp_path}/other",
+        ],
+    )
+    assert named.exit_code == 0, named.stderr
+    assert all("How does it sound?" in call.prompt for call in llm.calls)
+    nothing = CliRunner().invoke(app, ["rank", "create", "--from", "1", "--yes", "--models", "maker/one,maker/two"])
+    assert nothing.exit_code == 2
+    assert "--prompt-file FIELD=FILE, of a-prompt, b-prompt" in " ".join(nothing.stderr.split())
+
+
 def rank_all(ranking: FakeLabelStudio) -> None:
     """Somebody finds the left reply better in all tasks."""
     for task in ranking.tasks:

@@ -273,6 +273,18 @@ class TestRankings:
         found = exporting(RANKING)("dpo-trl", task, sources="ranker", rankings=Rankings(untouched=True))
         assert sides(found) == pairs
 
+    def test_a_prompt_that_people_did_not_see_goes_with_the_better_reply_and_divides_no_votes(
+        self, exporting: Export
+    ) -> None:
+        versions = {"r1": ["m/1"], "r2": ["m/2"]}
+        hidden = Rankings(known={"41": Ranked("41", "7.1", versions)}, prompts={"m/1": "Briefly.", "m/2": "At length."})
+        export = exporting(labeling_config([], as_pair=True))
+        votes = [annotation(user, (verdict_region(side),), user=user) for user, side in enumerate(["Left", "Right"])]
+        task = Task(1, PAIR, (votes[0], *votes))
+        [line] = export("dpo-trl", task, sources="pairwise", rankings=hidden)
+        assert line["prompt"] == [{"role": "user", "content": "Why?\n\nBriefly."}]
+        assert export("dpo-trl", Task(1, PAIR, tuple(votes)), sources="pairwise", rankings=hidden) == []
+
     def test_the_meta_file_says_which_model_gave_them(self, exporting: Export) -> None:
         export = exporting(RANKING)
         known = {"41": Ranked("41", "7.1", {"r1": ["a/1"], "r2": ["b/1", "c/1"], "r3": ["d/1"]})}

@@ -120,10 +120,18 @@ CREATE TABLE prompts (
 CREATE TABLE ranked (
 	project TEXT NOT NULL, 
 	task TEXT NOT NULL, 
+	reply TEXT NOT NULL, 
+	version TEXT NOT NULL, 
 	source TEXT NOT NULL, 
-	versions JSON NOT NULL, 
 	created_at FLOAT NOT NULL, 
-	PRIMARY KEY (project, task)
+	PRIMARY KEY (project, task, reply, version)
+);
+CREATE TABLE ranked_prompts (
+	project TEXT NOT NULL, 
+	version TEXT NOT NULL, 
+	prompt TEXT NOT NULL, 
+	created_at FLOAT NOT NULL, 
+	PRIMARY KEY (project, version)
 );
 CREATE TABLE replies (
 	"key" VARCHAR(64) NOT NULL, 
@@ -203,6 +211,7 @@ CREATE INDEX ix_runs_started_at ON runs (started_at);
 CREATE INDEX ix_submissions_created_at ON submissions (created_at);
 CREATE INDEX ix_batch_requests_created_at ON batch_requests (created_at);
 CREATE INDEX ix_ranked_created_at ON ranked (created_at);
+CREATE INDEX ix_ranked_prompts_created_at ON ranked_prompts (created_at);
 CREATE INDEX ix_verdicts_created_at ON verdicts (created_at);
 CREATE INDEX ix_chosen_examples_created_at ON chosen_examples (created_at);
 COMMIT;
