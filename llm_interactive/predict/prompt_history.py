@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 from llm_interactive.predict.project import Project
 
 _MOST_COMPARED = 5000
-"""Words, and gaps between them, of the longest prompts that are compared: a page is to be there at once."""
+"""Words, signs and blanks of the longest prompts that are compared: a page is to be there at once."""
 
-_PIECE = re.compile(r"\s+|\S+")
+_PIECE = re.compile(r"\w+|\s|[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,17 @@ def _version(project: Project, prompts: Mapping[str, str]) -> str:
 
 def _changes(before: str, after: str) -> Iterator[Change]:
     # Most processes never show a page.
-    from rapidfuzz.distance import Levenshtein
+    from rapidfuzz.distance import Indel
 
     old, new = _PIECE.findall(before), _PIECE.findall(after)
     if max(len(old), len(new)) > _MOST_COMPARED:
         yield Change(after)
         return
-    for one in Levenshtein.opcodes(old, new):
-        gone, added = "".join(old[one.src_start : one.src_end]), "".join(new[one.dest_start : one.dest_end])
-        if one.tag == "equal":
+    for is_equal, run in groupby(Indel.opcodes(old, new), key=lambda one: one.tag == "equal"):
+        found = list(run)
+        gone = "".join(old[found[0].src_start : found[-1].src_end])
+        added = "".join(new[found[0].dest_start : found[-1].dest_end])
+        if is_equal:
             yield Change(added)
             continue
         if gone:
