@@ -32,6 +32,7 @@ class Completion:
     """A reply to `messages` that is `good` or not; `reason` says why it has no counterpart.
 
     `shown` is what annotators saw of the messages, if they did not see all: by that their votes are counted.
+    `labels` is what it says beside texts, on which annotators should agree; empty for texts alone.
     """
 
     messages: Messages
@@ -40,6 +41,7 @@ class Completion:
     good: bool = True
     reason: str = ""
     shown: Messages = ()
+    labels: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,7 +16,9 @@ from llm_interactive.labeling.config import texts_in
 from llm_interactive.labeling.tags import ControlTag, Region
 from llm_interactive.media.image_input import ImageInput
 from llm_interactive.outputs.annotated import LeftOut, only_text, reply_in
+from llm_interactive.outputs.choices import Choices
 from llm_interactive.outputs.form import Form
+from llm_interactive.outputs.textarea import TextArea
 from llm_interactive.predict.example_sets import Examples
 from llm_interactive.predict.prepare import PreparedTask, prepare
 from llm_interactive.predict.project import Project
@@ -41,7 +44,25 @@ class Asked:
             LeftOut: there is none, there are several, or it is not what the model is asked for.
         """
         prepared = self.prepared
-        return reply_in(prepared.form, regions, prepared.data, structured=prepared.request.schema is not None)
+        return reply_in(prepared.form, regions, prepared.data, structured=self._is_structured)
+
+    def labels_in(self, reply: str) -> str:
+        """What a reply says beside texts, however several labels are ordered; empty for a text alone."""
+        form = self.prepared.form
+        if not self._is_structured or form.is_plain:
+            return ""
+        values, outputs = json.loads(reply), {output.control.name: output for output in form.outputs}
+        return json.dumps(
+            {
+                name: sorted(value) if isinstance(outputs[name], Choices) and isinstance(value, list) else value
+                for name, value in values.items()
+                if not isinstance(outputs[name], TextArea)
+            }
+        )
+
+    @property
+    def _is_structured(self) -> bool:
+        return self.prepared.request.schema is not None
 
 
 class Replies:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from llm_interactive.errors import LabelingConfigError
 from llm_interactive.export import sources
 from llm_interactive.export.comparisons import Comparison, Rankings, compared
 from llm_interactive.export.files import Files, beside
-from llm_interactive.export.records import Completion, Example, Judged, Messages, Pair, Vote
+from llm_interactive.export.records import Completion, Example, Judged, Pair, Vote
 from llm_interactive.export.replies import Replies
 from llm_interactive.export.shapes import SHAPES, Format
 from llm_interactive.export.sources import Source
 from llm_interactive.export.validation import Validator
+from llm_interactive.export.votes import Votes, hash_of, opinions
 from llm_interactive.label_studio.records import Task
 from llm_interactive.labeling.split import Split
 from llm_interactive.outputs.annotated import LeftOut
@@ -113,42 +114,40 @@ def export(
 ) -> Summary:
     """Write the examples of annotated tasks; the files are there only when there is at least one example.
 
+    What annotators hold of the same replies to the same prompt is counted over all tasks before anything is written.
+    Where nothing is held out, a file of held-out examples from before goes: its examples are among the others now.
+
     Raises:
         OSError: a file cannot be written.
     """
-    summary = Summary()
+    summary, votes = Summary(), Votes()
+    lines = _Lines(config, format, destination.holdout, summary)
     paths = [path for path in (destination.file, destination.held_out, destination.meta) if path]
-    validator, seen = Validator(SHAPES[format]), set[bytes]()
-    split = Split(config, destination.holdout)
-    # Where the prompt does not show all that the task does, tasks that differ are asked the same.
-    side_of: dict[str, bool] = {}
-    with Files(*paths) as files:
+    with Files(*paths) as files, TemporaryFile("w+", encoding="utf-8") as found:
         for task in tasks:
             summary.tasks += 1
-            for record in _examples(list(_judged(task, found_by, summary)), format, summary):
-                try:
-                    line = validator.line(record)
-                except LeftOut as error:
-                    summary.left_out[str(error)] += 1
-                    continue
-                digest = hashlib.sha256(json.dumps(line).encode()).digest()
-                if digest in seen:
-                    summary.left_out["it is there already"] += 1
-                    continue
-                seen.add(digest)
-                prompt = _hash(record.messages)
-                held_out = side_of.setdefault(prompt, split.holds_out(task.data, prompt))
-                path = (held_out and destination.held_out) or destination.file
-                files.write(path, line)
-                files.write(destination.meta, {"file": path.name, **asdict(record.origin), "prompt": prompt[:16]})
-                summary.written += path == destination.file
-                summary.held_out += path == destination.held_out
-        if seen:
+            for record, is_truth in _judged(task, found_by, summary):
+                about = [] if isinstance(record, Completion) else list(opinions(record))
+                examples = lines.of(task, record)
+                votes.add(chain(about, *(example["opinions"] for example in examples)), is_truth=is_truth)
+                if examples:
+                    found.write(json.dumps({"opinions": about, "examples": examples}) + "\n")
+        found.seek(0)
+        for row in _settled(map(json.loads, found), votes, summary):
+            path = (row["held_out"] and destination.held_out) or destination.file
+            files.write(path, row["line"])
+            files.write(destination.meta, {"file": path.name, **row["origin"]})
+            summary.written += path == destination.file
+            summary.held_out += path == destination.held_out
+        if summary.examples:
             files.commit()
+            if destination.held_out is None:
+                beside(destination.file, "holdout").unlink(missing_ok=True)
     return summary
 
 
-def _judged(task: Task, found_by: Sequence[Source], summary: Summary) -> Iterator[Judged]:
+def _judged(task: Task, found_by: Sequence[Source], summary: Summary) -> Iterator[tuple[Judged, bool]]:
+    """What a task's annotations say, and whether it is the ground truth."""
     for annotation in task.annotations:
         summary.annotations += 1
         if annotation.cancelled:
@@ -156,63 +155,66 @@ def _judged(task: Task, found_by: Sequence[Source], summary: Summary) -> Iterato
             continue
         for source in found_by:
             try:
-                yield from source(task, annotation)
+                for record in source(task, annotation):
+                    yield record, annotation.ground_truth
             except LeftOut as error:
                 summary.left_out[str(error)] += 1
 
 
-def _examples(records: Sequence[Judged], format: Format, summary: Summary) -> Iterator[Example]:
-    """What a task's records give in a format: first it is settled what is better, then what is good."""
-    votes = [record for record in records if isinstance(record, Vote)]
-    examples = [record for record in records if not isinstance(record, Vote)]
-    pairs = _settled((one for one in examples if isinstance(one, Pair)), records, summary)
-    alone = (one for one in examples if isinstance(one, Completion))
-    # Whoever is overruled on a pair still finds one reply good and the other one bad.
-    voters = [*votes, *_fitting(examples, format, Summary())]
-    return _settled(_fitting(chain(pairs, alone), format, summary), voters, summary)
+class _Lines:
+    """The lines that records give in a format, each with its opinions, its side of the split and where it is from."""
 
+    def __init__(self, config: str, format: Format, holdout: float, summary: Summary) -> None:
+        self._format = format
+        self._validator = Validator(SHAPES[format])
+        self._split = Split(config, holdout)
+        # Where the prompt does not show all that the task does, tasks that differ are asked the same.
+        self._side_of: dict[str, bool] = {}
+        self._summary = summary
 
-def _fitting(records: Iterable[Example], format: Format, summary: Summary) -> Iterator[Example]:
-    """The records as the format takes them: pairs, or each reply by itself."""
-    for record in records:
-        if isinstance(record, Pair) and not issubclass(Pair, SHAPES[format].takes):
+    def of(self, task: Task, record: Judged) -> list[dict[str, Any]]:
+        """None of a vote; of a pair one line, or in a format of single replies two. What has none is counted."""
+        found: list[dict[str, Any]] = []
+        for example in [] if isinstance(record, Vote) else self._fitting(record):
+            try:
+                line = self._validator.line(example)
+            except LeftOut as error:
+                self._summary.left_out[str(error)] += 1
+                continue
+            prompt = hash_of(example.messages)
+            held_out = self._side_of.setdefault(prompt, self._split.holds_out(task.data, prompt))
+            # Whoever is overruled on a pair still finds one reply good and the other one bad.
+            own = list(opinions(example)) if isinstance(example, Completion) else []
+            origin = {**asdict(example.origin), "prompt": prompt[:16]}
+            found.append({"line": line, "opinions": own, "held_out": held_out, "origin": origin})
+        return found
+
+    def _fitting(self, record: Example) -> Iterator[Example]:
+        """The record as the format takes it: a pair, or each reply by itself."""
+        takes, judged = SHAPES[self._format].takes, self._format.judged
+        if isinstance(record, Pair) and not issubclass(Pair, takes):
             chosen = replace(record.origin, model_version=record.origin.chosen_version, chosen_version="")
             yield Completion(record.messages, record.chosen, chosen, shown=record.shown)
-            if format.judged:
+            if judged:
                 rejected = replace(record.origin, chosen_version="")
                 yield Completion(record.messages, record.rejected, rejected, good=False, shown=record.shown)
-        elif isinstance(record, Completion) and not (
-            issubclass(Completion, SHAPES[format].takes) and (record.good or format.judged)
-        ):
-            summary.left_out[record.reason] += 1
+        elif isinstance(record, Completion) and not (issubclass(Completion, takes) and (record.good or judged)):
+            self._summary.left_out[record.reason] += 1
         else:
             yield record
 
 
-def _settled(examples: Iterable[Example], voters: Iterable[Judged], summary: Summary) -> Iterator[Example]:
-    """The examples of a task that more of its annotators hold than anything else; where as many do, none."""
-    votes: defaultdict[Any, Counter[Any]] = defaultdict(Counter)
-    for record in voters:
-        about, says = _opinion(record)
-        votes[about][says] += 1
-    for example in examples:
-        about, says = _opinion(example)
-        same = votes[about][says]
-        others = max((count for other, count in votes[about].items() if other != says), default=0)
-        if others < same:
-            yield example
-        else:
-            summary.left_out["annotators disagree" if others == same else "more annotators hold otherwise"] += 1
-
-
-def _opinion(record: Judged) -> tuple[Any, Any]:
-    """What a record is about, and what it says of it: which of two replies is better, or whether one is good."""
-    prompt = _hash(record.messages if isinstance(record, Vote) else record.shown or record.messages)
-    if isinstance(record, Completion):
-        return (prompt, record.reply), record.good
-    replies = record.replies if isinstance(record, Vote) else (record.chosen, record.rejected)
-    return (prompt, frozenset(replies)), record.chosen
-
-
-def _hash(messages: Messages) -> str:
-    return hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).hexdigest()
+def _settled(found: Iterable[Mapping[str, Any]], votes: Votes, summary: Summary) -> Iterator[Mapping[str, Any]]:
+    """The examples that more annotators hold than anything else, each once: first what is better, then what is good."""
+    seen = set[str]()
+    for record in found:
+        if reason := votes.against(record["opinions"]):
+            summary.left_out[reason] += 1
+            continue
+        for example in record["examples"]:
+            digest = hash_of(example["line"])
+            if reason := votes.against(example["opinions"]) or ("it is there already" if digest in seen else None):
+                summary.left_out[reason] += 1
+            else:
+                seen.add(digest)
+                yield example

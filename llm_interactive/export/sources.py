@@ -33,7 +33,8 @@ def origin_of(task: Task, annotation: Annotation, source: str, model_version: st
 def submitted(replies: Replies, form: Form, task: Task, annotation: Annotation) -> Iterator[Judged]:
     """The reply as the annotator submitted it."""
     asked = replies.asked(task, annotation, form)
-    yield Completion(asked.messages, asked.reply(annotation.result), origin_of(task, annotation, "submitted"))
+    reply = asked.reply(annotation.result)
+    yield Completion(asked.messages, reply, origin_of(task, annotation, "submitted"), labels=asked.labels_in(reply))
 
 
 def corrections(replies: Replies, form: Form, task: Task, annotation: Annotation) -> Iterator[Judged]:

@@ -125,6 +125,57 @@ def test_where_as_many_hold_the_opposite_nothing_is(exporting: Export) -> None:
     assert export.summary.left_out["annotators disagree"] == 2
 
 
+LABELS = f'{TEXT}<Choices name="tone" toName="text" choice="multiple"><Choice value="A"/><Choice value="B"/></Choices>'
+
+
+def labelled(*labels: str, truth: int | None = None, id: int = 1) -> Task:
+    """A task of one text, where users give labels and texts of their own; `truth` is the place of the right one."""
+    made = [
+        annotation(
+            number, filled("P", f"Reply {id}.{number}", chosen(names)), user=number, ground_truth=number == truth
+        )
+        for number, names in enumerate(labels)
+    ]
+    return Task(id, {"text": "T"}, tuple(made))
+
+
+def chosen(names: str) -> Any:
+    return {"from_name": "tone", "to_name": "text", "type": "choices", "value": {"choices": list(names)}}
+
+
+def labels_of(lines: list[Any]) -> list[Any]:
+    return [json.loads(line["messages"][-1]["content"])["tone"] for line in lines]
+
+
+def test_labels_that_most_annotators_give_are_written_with_all_their_texts(exporting: Export) -> None:
+    export = exporting(LABELS)
+    assert labels_of(export("chat", labelled("A", "B"), labelled("A", id=2))) == [["A"], ["A"]]
+    assert export.summary.left_out == {"more annotators hold otherwise": 1}
+    assert labels_of(export("chat", labelled("AB", "BA", "B"))) == [["A", "B"], ["B", "A"]]
+
+
+def test_labels_on_which_annotators_are_divided_are_not_written(exporting: Export) -> None:
+    export = exporting(LABELS)
+    assert export("chat", labelled("A", "B")) == []
+    assert export.summary.left_out == {"annotators disagree": 2}
+
+
+def test_the_ground_truth_goes_before_what_most_annotators_say(exporting: Export) -> None:
+    export = exporting(LABELS)
+    assert labels_of(export("chat", labelled("A", "B", "A", truth=1))) == [["B"]]
+    assert export.summary.left_out == {"the ground truth is otherwise": 2}
+
+
+def test_held_out_examples_of_before_do_not_stay_beside_the_ones_they_are_now_among(exporting: Export) -> None:
+    export = exporting(TEXT)
+    export("chat", *many(30), holdout=0.5)
+    held_out = export.destination.held_out
+    assert held_out is not None
+    assert held_out.exists()
+    assert len(export("chat", *many(30))) == 30
+    assert not held_out.exists()
+
+
 @pytest.mark.parametrize(
     ("turns", "reason"),
     [

@@ -139,13 +139,24 @@ class TestPreference:
         task = replace(task, annotations=task.annotations + same.annotations * 2)
         assert exporting(PREFERENCE)("dpo-trl", task, sources="preference") == []
 
+    @pytest.mark.parametrize("format", ["dpo-trl", "dpo-openai", "dpo-axolotl", "kto"])
+    def test_annotators_of_different_tasks_with_the_same_text_are_counted_together(
+        self, exporting: Export, format: str
+    ) -> None:
+        export = exporting(PREFERENCE)
+        tasks = [replace(preferring(label), id=id) for id, label in enumerate("ABA")]
+        assert export(format, *tasks[:2], sources="preference") == []
+        assert export.summary.left_out == {"annotators disagree": 2}
+        assert export(format, *tasks, sources="preference")
+        assert export.summary.left_out["more annotators hold otherwise"] == 1
+
     def test_two_bad_ones_are_two_bad_replies(self, exporting: Export) -> None:
         lines = exporting(PREFERENCE)("kto", preferring("Both bad"), sources="preference")
         assert judged(lines) == [("One.", False), ("Two.", False)]
 
     def test_the_preferred_one_is_what_a_model_is_to_say(self, exporting: Export) -> None:
         export = exporting(PREFERENCE)
-        [line] = export("chat", preferring("B"), preferring("Both bad"))
+        [line] = export("chat", preferring("B"), replace(preferring("Both bad"), data={"text": "Other"}))
         assert line["messages"][-1]["content"] == "Two."
         assert export.summary.left_out == {"both replies are bad": 2}
 
