@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from llm_interactive.errors import InvalidRequest, is_error_text
+from llm_interactive.errors import InvalidRequest
 from llm_interactive.evaluation.values import Kind, Value, kind_of, value_in
 from llm_interactive.label_studio.records import Annotation, Prediction, Task
 from llm_interactive.labeling.config import texts_in
@@ -34,13 +34,17 @@ class Given:
 
 @dataclass(frozen=True)
 class Answers:
-    """All answers for one output: values by task, of each person (by user id) and of each version."""
+    """All answers for one output: values by task, of each person (by user id) and of each version.
+
+    `failed`: the tasks for which a version has an error text instead of an answer.
+    """
 
     output: str
     kind: Kind
     people: Mapping[int, Mapping[int, Value]]
     ground_truth: Mapping[int, Value]
     versions: Mapping[str, Mapping[int, Given]]
+    failed: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     def reference(self, wanted: str) -> dict[int, Value]:
         """The right value of each task by GROUND_TRUTH, by MAJORITY (a tie is none), or by a user's id.
@@ -76,7 +80,9 @@ class Answers:
         """The answers for those tasks that `keep` holds for, by their ids."""
         people = {user: some for user, found in self.people.items() if (some := _some(found, keep))}
         versions = {version: _some(found, keep) for version, found in self.versions.items()}
-        return replace(self, people=people, ground_truth=_some(self.ground_truth, keep), versions=versions)
+        failed = {version: frozenset(filter(keep, tasks)) for version, tasks in self.failed.items()}
+        truth = _some(self.ground_truth, keep)
+        return replace(self, people=people, ground_truth=truth, versions=versions, failed=failed)
 
     def _majority(self) -> dict[int, Value]:
         found: dict[int, Value] = {}
@@ -98,14 +104,10 @@ class Subject:
 
 @dataclass(frozen=True)
 class Material:
-    """All answers in a project, those of texts last.
-
-    `failed`: the tasks for which a version has an error text instead of an answer.
-    """
+    """All answers in a project, those of texts last."""
 
     outputs: Sequence[Answers]
     subjects: Mapping[int, Subject]
-    failed: Mapping[str, frozenset[int]]
     versions: Sequence[str]
     """Newest first."""
 
@@ -119,13 +121,8 @@ class Material:
 
     def only(self, keep: Callable[[int], bool]) -> Material:
         """The same of those tasks that `keep` holds for, by their ids."""
-        return Material(
-            [answers.only(keep) for answers in self.outputs],
-            _some(self.subjects, keep),
-            {version: frozenset(filter(keep, tasks)) for version, tasks in self.failed.items()},
-            self.versions,
-            self.prompts,
-        )
+        outputs = [answers.only(keep) for answers in self.outputs]
+        return replace(self, outputs=outputs, subjects=_some(self.subjects, keep))
 
 
 def gather(forms: Sequence[Form], tasks: Iterable[Task]) -> Material:
@@ -136,7 +133,6 @@ def gather(forms: Sequence[Form], tasks: Iterable[Task]) -> Material:
     """
     columns = {output.control.name: _Columns(output, form) for form in forms for output in form.outputs}
     subjects: dict[int, Subject] = {}
-    failed: defaultdict[str, set[int]] = defaultdict(set)
     newest: dict[str, int] = {}
     prompts = _Prompts(forms)
     for task in tasks:
@@ -151,15 +147,11 @@ def gather(forms: Sequence[Form], tasks: Iterable[Task]) -> Material:
             newest[version] = max(newest.get(version, 0), prediction.id)
             subject.replies[version] = _reply(forms, prediction)
             prompts.add(prediction)
-            if is_error_text(subject.replies[version]):
-                failed[version].add(task.id)
-                continue
             for column in columns.values():
                 column.add_prediction(task, prediction)
     versions = sorted(newest, key=lambda version: -newest[version])
-    frozen = {version: frozenset(tasks) for version, tasks in failed.items()}
     answers = sorted((column.answers() for column in columns.values()), key=lambda one: one.kind is Kind.TEXT)
-    return Material(answers, subjects, frozen, versions, prompts.most_frequent())
+    return Material(answers, subjects, versions, prompts.most_frequent())
 
 
 class _Prompts:
@@ -191,6 +183,7 @@ class _Columns:
         self._people: defaultdict[int, dict[int, Value]] = defaultdict(dict)
         self._ground_truth: dict[int, Value] = {}
         self._versions: defaultdict[str, dict[int, Given]] = defaultdict(dict)
+        self._failed: defaultdict[str, set[int]] = defaultdict(set)
 
     def add_annotation(self, task: Task, annotation: Annotation) -> None:
         value = value_in(self._output, annotation.result, task.data)
@@ -201,6 +194,9 @@ class _Columns:
             self._ground_truth[task.id] = value
 
     def add_prediction(self, task: Task, prediction: Prediction) -> None:
+        if self._form.has_failed(prediction.result):
+            self._failed[prediction.model_version].add(task.id)
+            return
         own = [entry for entry in prediction.result if entry.get("from_name") == self._output.control.name]
         scores = [entry["score"] for entry in own if isinstance(entry.get("score"), int | float)]
         value = value_in(self._output, prediction.result, task.data)
@@ -217,7 +213,8 @@ class _Columns:
             self._ground_truth = _single(self._ground_truth)
             for found in self._versions.values():
                 found.update({task: Given(_label(given.value), given.score) for task, given in found.items()})
-        return Answers(self._output.control.name, kind, self._people, self._ground_truth, self._versions)
+        failed = {version: frozenset(tasks) for version, tasks in self._failed.items()}
+        return Answers(self._output.control.name, kind, self._people, self._ground_truth, self._versions, failed)
 
     def _values(self) -> Iterable[Value]:
         yield from (value for found in self._people.values() for value in found.values())

@@ -100,10 +100,7 @@ def evaluate(
         right = answers.reference(reference)
         if not any(value is not None for value in right.values()):
             continue
-        figures = [
-            _figures(answers, right, version, material.failed.get(version, frozenset()), wanted, (spent or {}))
-            for version in versions
-        ]
+        figures = [_figures(answers, right, version, wanted, (spent or {})) for version in versions]
         undecided = len(answers.by_task()) - len(right)
         agreement = agreements(answers, versions)
         reports.append(OutputReport(answers.output, answers.kind, len(right), undecided, agreement, figures))
@@ -166,7 +163,6 @@ def _figures(
     answers: Answers,
     right: Mapping[int, Value],
     version: str,
-    failed: frozenset[int],
     wanted: float,
     spent: Mapping[str, Spent],
 ) -> VersionFigures:
@@ -174,7 +170,7 @@ def _figures(
     given = [(case.score, case.is_right) for case in cases if case.score is not None]
     scored = [(score, hit) for score, hit in given if 0 <= score <= 1]
     wrong = sorted((case for case in cases if not case.is_right), key=lambda case: -(case.score or 0))
-    failures = len(failed & right.keys())
+    failures = len(answers.failed.get(version, frozenset()) & right.keys())
     return VersionFigures(
         version,
         answers.kind,

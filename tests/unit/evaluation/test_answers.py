@@ -111,8 +111,23 @@ def test_a_text_does_not_have_the_score_of_the_labels_beside_it() -> None:
 
 def test_a_prediction_that_is_an_error_text_has_failed() -> None:
     found = gathered(task(annotation(1, 7, tone=["g"]), prediction(1, "m/1", "⚠ No key.")))
-    assert found.failed == {"m/1": frozenset({1})}
+    assert answers(found, "tone").failed == {"m/1": frozenset({1})}
     assert answers(found, "tone").versions == {}
+
+
+def test_of_several_prompts_only_what_the_failed_one_fills_has_failed() -> None:
+    config = """<View><Text name="text" value="$text"/>
+      <TextArea name="prompt1" toName="text"/><TextArea name="response1" toName="text"/>
+      <TextArea name="prompt2" toName="text"/><TextArea name="response2" toName="text"/></View>"""
+    texts = (("response1", "Because."), ("response2", "⚠ No key."))
+    result = tuple(
+        {"id": name, "from_name": name, "to_name": "text", "type": "textarea", "value": {"text": [text]}}
+        for name, text in texts
+    )
+    found = gathered(task(annotation(1, 7), Prediction(1, 1, result, "m/1", None, "")), config=config)
+    assert answers(found, "response1").versions == {"m/1": {1: Given("Because.")}}
+    assert answers(found, "response2").versions == {}
+    assert answers(found, "response2").failed == {"m/1": frozenset({1})}
 
 
 def test_an_error_text_that_was_submitted_is_no_text() -> None:

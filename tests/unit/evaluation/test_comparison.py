@@ -20,7 +20,7 @@ def compared(kind: Kind, rows: list[tuple[Any, Any, Any]], spent: Mapping[str, S
         name: {task: Given(value) for task, value in found.items()} for name, found in (("a", first), ("b", second))
     }
     answers = Answers("x", kind, {1: right}, {}, versions)
-    [found] = compare(Material([answers], dict.fromkeys(right, Subject("")), {}, ["b", "a"]), MAJORITY, "a", "b", spent)
+    [found] = compare(Material([answers], dict.fromkeys(right, Subject("")), ["b", "a"]), MAJORITY, "a", "b", spent)
     return found
 
 
@@ -40,13 +40,13 @@ def test_only_tasks_that_both_answered_count() -> None:
     answers = Answers(
         "x", Kind.LABEL, {1: {1: "R", 2: "R"}}, {}, {"a": {1: Given("R")}, "b": {1: Given("R"), 2: Given("W")}}
     )
-    [found] = compare(Material([answers], {}, {}, []), MAJORITY, "a", "b")
+    [found] = compare(Material([answers], {}, []), MAJORITY, "a", "b")
     assert found.n == 1
 
 
 def test_outputs_without_a_common_task_are_left_out() -> None:
     answers = Answers("x", Kind.LABEL, {1: {1: "R"}}, {}, {"a": {1: Given("R")}})
-    assert compare(Material([answers], {}, {}, []), MAJORITY, "a", "b") == []
+    assert compare(Material([answers], {}, []), MAJORITY, "a", "b") == []
 
 
 def test_a_better_version_is_named_with_the_difference_its_interval_and_the_cost() -> None:

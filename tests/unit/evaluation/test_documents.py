@@ -44,7 +44,6 @@ SPANS = Answers(
 MATERIAL = Material(
     [LABELS, SPANS],
     {task: Subject(f"{HOSTILE} {task}", {"m/1": "Because <b>", "m/2": ""}) for task in RIGHT},
-    {},
     ["m/2", "m/1"],
 )
 HEADING = Heading(

@@ -25,9 +25,9 @@ GIVEN = {
 
 
 def material(people: Mapping[int, Mapping[int, Any]], **versions: Mapping[int, Given]) -> Material:
-    tone = Answers("tone", Kind.LABEL, people, {}, versions)
+    tone = Answers("tone", Kind.LABEL, people, {}, versions, {"m": frozenset({5, 8})})
     empty = Answers("topic", Kind.LABEL, {}, {}, {})
-    return Material([tone, empty], {task: Subject("") for task in range(10)}, {"m": frozenset({5, 8})}, list(versions))
+    return Material([tone, empty], {task: Subject("") for task in range(10)}, list(versions))
 
 
 def report(**options: Any) -> OutputReport:
@@ -118,5 +118,5 @@ def test_without_a_wish_all_versions_are_measured() -> None:
 
 def test_the_share_of_same_texts_is_no_accuracy() -> None:
     texts = Answers("response", Kind.TEXT, {1: {1: "Yes."}}, {}, {"m": {1: Given("Yes!")}})
-    [found] = evaluate(Material([texts], {}, {}, ["m"]), MAJORITY, ["m"])
+    [found] = evaluate(Material([texts], {}, ["m"]), MAJORITY, ["m"])
     assert found.versions[0].figures() == {"exact_match": 0.0, "similarity": 0.75, "answered": 1.0}
