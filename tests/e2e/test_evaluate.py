@@ -144,6 +144,7 @@ def test_each_version_has_the_figures_of_the_table(run: Run, project: Filled) ->
         "accuracy": pytest.approx(5 / 9),
         "macro_f1": pytest.approx((3 / 4 + 4 / 7 + 0) / 3),
         "kappa": pytest.approx((5 / 9 - 28 / 81) / (1 - 28 / 81)),
+        "answered": 8 / 10,
     }
     assert old["accuracy"]["low"] == pytest.approx(0.2667, abs=1e-4)
     assert old["accuracy"]["high"] == pytest.approx(0.8112, abs=1e-4)
