@@ -106,15 +106,14 @@ def _makers(
     project = Project.of(found.key, found.labeling_config, services.settings, services.store.project(found.key))
     project = services.examples.added_to(project)
     names = dict.fromkeys(name.strip() for name in models.split(",") if name.strip())
-    prompts: list[tuple[str | None, str | None]] = [*dict.fromkeys(prompt_of(file, project) for file in prompt_files)]
+    given = dict.fromkeys(prompt_of(file, project) for file in prompt_files)
+    prompts: list[tuple[str | None, str | None]] = [*given] or [(None, None)]
     fields = {field for field, _ in prompts if field} or {form.name for form in project.forms if form.texts}
     if len(fields) > 1:
         raise typer.BadParameter(
             f"Replies to one prompt field are ranked: --prompt-file FIELD=FILE, of {', '.join(sorted(fields))}."
         )
-    makers = [
-        maker(project, field, name, prompt, replies) for name in names for field, prompt in prompts or [(None, None)]
-    ]
+    makers = [maker(project, field, name, prompt, replies) for name in names for field, prompt in prompts]
     if len(makers) * replies < 2:
         raise typer.BadParameter("At least two replies are needed to rank: name several models, prompts, or --n 2.")
     if not all(one.prompt_of(one.forms[0]) for one in makers):
