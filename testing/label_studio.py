@@ -41,7 +41,7 @@ class FakeLabelStudio(Loopback):
         """How many tasks of an import are taken."""
         self.project = {"id": 1, "title": "Project", "label_config": labeling_config, "created_at": _CREATED}
         self.files: dict[str, bytes] = {}
-        """Uploaded files, by `<project>/<name>`."""
+        """Uploaded files, by `<project>/<name>`, and those in a storage, by `tasks/<id>`."""
         self.lists = 0
         self._ids = itertools.count(1)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # which prints every request
@@ -77,6 +77,7 @@ class FakeLabelStudio(Loopback):
         app.post("/api/projects/<int:id>/import")(self._import_tasks)
         app.delete("/api/projects/<int:id>/")(self._remove)
         app.get("/data/upload/<path:file>", endpoint="file")(lambda file: Response(self.files[file]))
+        app.get("/tasks/<int:task>/resolve/", endpoint="stored")(lambda task: Response(self.files[f"tasks/{task}"]))
         return app
 
     def _list_tasks(self) -> Response:

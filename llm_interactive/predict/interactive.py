@@ -137,7 +137,7 @@ class Interactive:
         origin = self._project.origin(version)
         while True:
             prepared = side.prepare(
-                self._task, prompt, images, self._deadline, project=self._project.id, urgent=True
+                self._task, prompt, images, self._deadline, owner=self._project.owner(self._task), urgent=True
             ).with_examples(examples, options)
             try:
                 reply = self._services.replies.ask_now(prepared, self._deadline, origin)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from llm_interactive.deadline import Deadline
 from llm_interactive.errors import TaskDataError
@@ -25,6 +25,13 @@ from llm_interactive.text import LONGEST_ID, storable
 
 Task = Mapping[str, Any]
 """A task as Label Studio sends it: id, data, and its annotations, predictions and drafts."""
+
+
+class Owner(NamedTuple):
+    """Whose files a task shows: the ids of a project, `<number>.<created>`, and of a task."""
+
+    project: str
+    task: str
 
 
 @dataclass(frozen=True)
@@ -83,12 +90,12 @@ def prepare(
     images: ImageInput,
     deadline: Deadline,
     *,
-    project: str = "",
+    owner: Owner | None = None,
     urgent: bool = False,
 ) -> PreparedTask:
     """The request that `prompt` makes of a task; its files are there by `deadline`. `urgent`: an annotator waits.
 
-    `project` is the id of the task's project, `<number>.<created>`.
+    `owner` says whose files it may show: of no project and of the task itself, if not given.
 
     Raises:
         PromptError: a placeholder names no field of the task.
@@ -102,10 +109,9 @@ def prepare(
     addresses = {tag.name: addresses_of(tag, data) for tag in form.spec.objects if tag.tag in ("Image", "Pdf")}
     for name, field in form.picture_fields.items():
         addresses[name] = pictures_in(object_value(field, data))
+    project, task_id = owner or Owner("", id_of(task))
     seen = {
-        name: images.content(
-            found, id_of(task), options.model, deadline, project=project.partition(".")[0], urgent=urgent
-        )
+        name: images.content(found, task_id, options.model, deadline, project=project.partition(".")[0], urgent=urgent)
         for name, found in addresses.items()
         if found
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -14,7 +14,7 @@ from llm_interactive.media.image_input import ImageInput
 from llm_interactive.outputs.form import Form
 from llm_interactive.predict.examples import Example, ExampleSet
 from llm_interactive.predict.predictions import WITHOUT_REGIONS
-from llm_interactive.predict.prepare import PreparedTask, Task, id_of
+from llm_interactive.predict.prepare import Owner, PreparedTask, Task, id_of
 from llm_interactive.predict.sides import Side, sides_of
 from llm_interactive.predict.versions import model_version, models_of
 from llm_interactive.prompts.current import prompt_of_task
@@ -27,8 +27,8 @@ from llm_interactive.store.usage import Origin
 class Project:
     """A project's id, the forms of its labeling config, the options of its chats, and what is stored of it.
 
-    `examples` are what those for a task are chosen from; None if none are shown. `files_of` is the id of the project
-    whose uploaded files its tasks show, if they are not its own. `idle` are the names of prompts that fill nothing.
+    `examples` are what those for a task are chosen from; None if none are shown. `owner_of` says whose files a task
+    shows, if they are not its own. `idle` are the names of prompts that fill nothing.
     """
 
     id: str
@@ -36,7 +36,7 @@ class Project:
     options: ChatOptions
     stored: StoredProject
     examples: ExampleSet | None = None
-    files_of: str | None = None
+    owner_of: Callable[[Task], Owner] | None = None
     idle: tuple[str, ...] = ()
 
     @classmethod
@@ -110,12 +110,16 @@ class Project:
         """
         prompts = self.batch_prompts(task)
         asked = {
-            side.name: side.prepare(task, prompts[form.name], images, deadline, project=self.files_of or self.id)
+            side.name: side.prepare(task, prompts[form.name], images, deadline, owner=self.owner(task))
             for form in self.forms
             if form.name in prompts
             for side in self.sides(task, form)
         }
         return {name: prepared.with_examples(examples, self.options) for name, prepared in asked.items()}
+
+    def owner(self, task: Task) -> Owner:
+        """Whose files a task shows."""
+        return self.owner_of(task) if self.owner_of else Owner(self.id, id_of(task))
 
     def sides(self, task: Task, form: Form) -> list[Side]:
         """What is to be asked for a form about a task."""

@@ -14,7 +14,7 @@ from llm_interactive.deadline import Deadline
 from llm_interactive.labeling.tags import Region
 from llm_interactive.media.image_input import ImageInput
 from llm_interactive.outputs.form import Form
-from llm_interactive.predict.prepare import PreparedTask, Task, prepare
+from llm_interactive.predict.prepare import Owner, PreparedTask, Task, prepare
 from llm_interactive.prompts.current import written_in
 from llm_interactive.settings import ChatOptions
 from llm_interactive.store.rankings import Ranked, Rankings
@@ -37,10 +37,10 @@ class Side:
     is_first: bool = True
 
     def prepare(
-        self, task: Task, prompt: str, images: ImageInput, deadline: Deadline, *, project: str, urgent: bool = False
+        self, task: Task, prompt: str, images: ImageInput, deadline: Deadline, *, owner: Owner, urgent: bool = False
     ) -> PreparedTask:
         """The request; see `prepare.prepare`."""
-        prepared = prepare(task, prompt, self.form, self.options, images, deadline, project=project, urgent=urgent)
+        prepared = prepare(task, prompt, self.form, self.options, images, deadline, owner=owner, urgent=urgent)
         return replace(prepared, shows_prompt=self.is_first)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from string import ascii_lowercase
 from typing import Any
 
-from llm_interactive.export.comparisons import LEFT, RIGHT, SAME
+from llm_interactive.export.comparisons import LEFT, RIGHT, SAME, SOURCE
 from llm_interactive.label_studio.records import NewPrediction, Task
 from llm_interactive.label_studio.records import Project as StudioProject
 from llm_interactive.labeling.tags import Region
@@ -18,6 +19,7 @@ from llm_interactive.outputs.choices import Choices
 from llm_interactive.outputs.ranking import Ranker
 from llm_interactive.predict.bulk import BulkRun
 from llm_interactive.predict.label_run import as_sent
+from llm_interactive.predict.prepare import Owner
 from llm_interactive.predict.prepare import Task as SentTask
 from llm_interactive.predict.project import Project
 from llm_interactive.ranking.form import CONTEXT, MESSAGES, REPLIES, comparison_of, judging_config, verdict_region
@@ -89,7 +91,7 @@ class Judge:
         [output] = form.outputs
         if isinstance(output, Choices):
             form = replace(form, outputs=(_Better(output.control),))
-        self.project = replace(project, forms=(form,), options=options, files_of=source)
+        self.project = replace(project, forms=(form,), options=options, owner_of=partial(_owner, source))
         self.failed: Counter[str] = Counter()
         self.verdicts: list[Verdict] = []
 
@@ -145,6 +147,10 @@ class Judge:
         if len(verdict.order) == 1:
             return [verdict_region(SAME)]
         return [verdict_region(LEFT if ids[0] == control.objects[0].name else RIGHT)]
+
+
+def _owner(source: str, task: SentTask) -> Owner:
+    return Owner(source, str(task["data"][SOURCE]))
 
 
 def _order(value: Any) -> list[int] | None:

@@ -214,16 +214,19 @@ def test_what_label_studio_drops_has_failed(judge: Run, store: Store, monkeypatc
     assert found["failed"] == {"Label Studio did not take the prediction.": 2}
 
 
-def test_it_is_shown_the_pictures_that_were_uploaded_to_the_project_of_the_tasks(
+def test_it_is_shown_the_pictures_of_the_tasks_that_were_replied_to_and_of_their_project(
     judge: Run, store: Store, llm: FakeLLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IMAGE_MODE", "vision")
     picture = ObjectTag("Image", "image", "$image", {"value": "$image"}, "")
     with ranking(REPLIES) as studio:
         studio.project["label_config"] = labeling_config([picture], as_pair=True)
-        for task, project in zip(studio.tasks, (9, 9, 8), strict=True):
-            task["data"]["picture1"] = f"/data/upload/{project}/a.png"
-        studio.files["9/a.png"] = as_file(receipt(("PHARMACY",), width=60))
+        addresses = ["/data/upload/9/a.png", "/tasks/41/resolve/?fileuri=cw==", "/data/upload/8/a.png"]
+        for task, address in zip(studio.tasks, addresses, strict=True):
+            task["data"]["picture1"] = address
+        studio.tasks[1]["data"]["source"] = 41
+        studio.files |= dict.fromkeys(("9/a.png", "tasks/41"), as_file(receipt(("PHARMACY",), width=60)))
+        store.rankings.save(PROJECT, [Ranked("41", "9.1", {"r1": ["a/1"], "r2": ["b/2"]})])
         found = summary(judge(studio))
     assert found["judged"] == 2
     assert found["failed"] == {
