@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from llm_interactive.errors import BudgetError, LeasedError, RejectedError
 from llm_interactive.llm.client import ChatRequest, Reply
-from llm_interactive.predict.size import size_of
+from llm_interactive.predict.size import Size, size_of
 
 _LONG_REPLY = 4000
 _BYTES_PER_TOKEN = 2
@@ -23,7 +23,8 @@ Price = Callable[[Reply], float]
 class Budget:
     """At most `most` US dollars. Safe for threads.
 
-    A call that is under way, or in a file for the Batch API, counts with an upper estimate of its own.
+    A call that is under way, or in a file for the Batch API, counts with an upper estimate of its own. The first
+    replies show what one costs: no more calls are made at once than there are replies.
     """
 
     def __init__(self, most: float, price: Price) -> None:
@@ -52,10 +53,11 @@ class Budget:
                 self._under_way.remove(estimate)
 
     def pay(self, request: ChatRequest, reply: Reply) -> None:
-        """Count what the reply to a request cost; the estimate where the server does not tell its tokens."""
+        """Count what the reply to a request cost; an upper estimate where the server does not tell its tokens."""
+        told = _as_told(request, reply)
         with self._lock:
-            self._spent += self._price(reply) or self._estimate(request)
-            self._estimates.learn(request, reply)
+            self._spent += self._price(told)
+            self._estimates.learn(request, told)
 
     def reserve(self, request: ChatRequest, share: float, longest: int | None) -> None:
         """Count a call whose reply is still to come as paid, at a `share` of its price.
@@ -67,7 +69,8 @@ class Budget:
         """
         with self._lock:
             most = self._estimates.most(request)
-            cost = share * self._price(replace(most, completion_tokens=longest or most.completion_tokens))
+            bound = most.completion_tokens if request.max_tokens else max(_LONG_REPLY, most.completion_tokens)
+            cost = share * self._price(replace(most, completion_tokens=longest or bound))
             self._check(cost)
             self._spent += cost
 
@@ -77,6 +80,8 @@ class Budget:
             self._check(estimate)
             if self._spent + sum(self._under_way) + estimate > self._most:
                 raise LeasedError("The rest of the money is set aside for calls under way.")
+            if len(self._under_way) > self._estimates.replies:
+                raise LeasedError("The first replies show what one costs.")
             self._under_way.append(estimate)
             return estimate
 
@@ -102,27 +107,36 @@ class Estimates:
     """Upper estimates of what requests take, which learn from the replies."""
 
     def __init__(self) -> None:
-        self._factor = 1.0
-        self._longest = self._image = 0
+        self.replies = 0
+        """How many it has learnt from."""
+        self._most = Reply(())
+        self._largest = Size(0, 0)
 
     def most(self, request: ChatRequest) -> Reply:
-        """What a request might take, in tokens.
+        """What a request might take, in tokens: twice the most that one before took.
 
-        Its text counts as a token for each two bytes, or more if a text before did; an image as 25,000, or as twice
-        the most that an image before took. Without MAX_TOKENS a reply has at most 4,000 tokens, or twice as many as the
-        longest one before.
+        Of a longer request, each two bytes more count as a token (eight, as long as nothing is known), each image more
+        as 25,000. MAX_TOKENS bounds the reply.
         """
-        longest = (request.max_tokens or _LONG_REPLY) * request.num_responses
-        seen = self._longest if request.max_tokens else 2 * self._longest
-        return Reply((), round(self._factor * self._prompt(request)), max(longest, seen))
+        size = size_of(request)
+        more = max(0, size.text_bytes - self._largest.text_bytes) // (_BYTES_PER_TOKEN if self.replies else 8)
+        images = max(0, size.images - self._largest.images) * _IMAGE_TOKENS
+        seen, bound = self._most.completion_tokens, (request.max_tokens or 0) * request.num_responses
+        return Reply((), 2 * self._most.prompt_tokens + more + images, max(bound, seen) if bound else 2 * seen)
 
     def learn(self, request: ChatRequest, reply: Reply) -> None:
         """Learn from the `reply` to a request."""
-        if images := size_of(request).images:
-            self._image = max(self._image, 2 * reply.prompt_tokens // images)
-        self._factor = max(self._factor, reply.prompt_tokens / self._prompt(request) / request.num_responses)
-        self._longest = max(self._longest, reply.completion_tokens)
-
-    def _prompt(self, request: ChatRequest) -> float:
         size = size_of(request)
-        return size.text_bytes / _BYTES_PER_TOKEN + size.images * (self._image or _IMAGE_TOKENS)
+        self.replies += 1
+        self._largest = Size(*map(max, self._largest, size))
+        prompt = max(self._most.prompt_tokens, -(-reply.prompt_tokens // request.num_responses))
+        self._most = Reply((), prompt, max(self._most.completion_tokens, reply.completion_tokens))
+
+
+def _as_told(request: ChatRequest, reply: Reply) -> Reply:
+    """A reply with the tokens that its server tells, else with as many as it has at most."""
+    if reply.prompt_tokens:
+        return reply
+    size, said = size_of(request), sum(len(text.encode("utf-8", "replace")) for text in reply.texts)
+    prompt_tokens = size.text_bytes // _BYTES_PER_TOKEN + size.images * _IMAGE_TOKENS
+    return replace(reply, prompt_tokens=prompt_tokens, completion_tokens=said // _BYTES_PER_TOKEN)

@@ -114,6 +114,15 @@ def test_a_limit_of_money_is_not_passed_and_the_next_run_goes_on(llm: FakeLLM, l
     assert len(llm.calls) == 60
 
 
+def test_a_small_limit_is_used_up_though_nothing_says_how_long_replies_are(
+    llm: FakeLLM, label: Label, statements: Make
+) -> None:
+    studio = statements(60)
+    stopped = summary(label(studio, "--yes", "--json", "--max-cost", "0.05"), status=1)
+    assert 40 <= stopped["done"] == len(llm.calls) <= 45  # at 0.11 cents each
+    assert stopped["cost"] <= 0.05
+
+
 def test_a_long_task_is_left_out_where_it_alone_might_pass_the_limit(
     llm: FakeLLM, label: Label, statements: Make
 ) -> None:
