@@ -21,6 +21,9 @@ def saved(regions: Sequence[Region], controls: Iterable[ControlTag]) -> list[Reg
 
     What belongs to a region, and relations, go with it. Regions of other controls are kept.
     """
+    controls = list(controls)
+    if not any(condition for control in controls for condition in _conditions(control)):
+        return list(regions)
     page = Page(regions, controls)
     kept = [entry for entry in regions if page.saves(entry)]
     ids = {entry.get("id") for entry in kept if not page.is_per_region(entry)}
