@@ -32,6 +32,11 @@ def test_azure_is_asked_by_deployment_with_the_specs_api_version(make_app: MakeA
     assert "authorization" not in call.headers
 
 
+def test_no_provider_is_told_what_computer_the_backend_runs_on(make_app: MakeApp, llm: FakeLLM) -> None:
+    press(make_app().test_client(), typed("Judge."))
+    assert not [name for name in llm.calls[0].headers if "stainless" in name.lower()]
+
+
 def test_azures_api_version_can_be_set(make_app: MakeApp, llm: FakeLLM) -> None:
     client = make_app(**azure(llm, azure_deployment_name="g", azure_api_version="2024-10-21")).test_client()
     press(client, typed("Judge."))
