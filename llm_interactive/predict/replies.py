@@ -68,8 +68,7 @@ class Replies:
             DeadlineError: it did not come in time.
             BackendError: the model failed; the cause.
         """
-        # Not waiting here for the commit: the caller's own note of the answer is committed with it.
-        ask = partial(self._buy, prepared, origin, self.key(prepared), wait=False)
+        ask = partial(self._buy_now, prepared, origin)
         [future] = self._dispatcher.submit([(None, ask)], Queue(prepared.request.model, urgent=True), deadline=deadline)
         try:
             # The dispatcher itself ends the call in time and knows what kept it; this is for when it is too busy to.
@@ -115,6 +114,13 @@ class Replies:
     def key(self, prepared: PreparedTask) -> str:
         """What the reply is kept under."""
         return prepared.request.key(self._client.endpoint)
+
+    def _buy_now(self, prepared: PreparedTask, origin: Origin, deadline: Deadline) -> Reply:
+        try:
+            # Not waiting here for the commit: the caller's own note of the answer is committed with it.
+            return self._buy(prepared, origin, self.key(prepared), deadline, wait=False)
+        finally:
+            self._leases.bought_without()
 
     def _buy_once(
         self,

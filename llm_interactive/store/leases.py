@@ -41,6 +41,7 @@ class Leases:
         self._database = database
         self._me = uuid.uuid4().hex
         self._held: set[str] = set()
+        self._outdated_at = 0.0
         self._closed = threading.Event()
         self._renewing = threading.Thread(target=self._renew, name="leases", daemon=True)
         self._renewing.start()
@@ -69,6 +70,14 @@ class Leases:
     def forget(self, key: str) -> None:
         """Let a lease lapse that nobody needs to take: the reply is kept."""
         self._held.discard(key)
+
+    def bought_without(self) -> None:
+        """Note that a reply was bought without a lease: what was read before may be out of date."""
+        self._outdated_at = time.monotonic()
+
+    def is_fresh(self, taken_at: float) -> bool:
+        """Whether what was read at `taken_at`, by the monotonic clock, can still be relied on."""
+        return max(self._outdated_at, time.monotonic() - _FRESH_SECONDS) < taken_at
 
     def close(self) -> None:
         """Renew no more."""
@@ -110,7 +119,7 @@ class LeasesAhead:
             for ended in over:
                 self._leases.free(ended)
         lease = taken.result().pop(key, None)
-        if lease is None or time.monotonic() > self._taken_at + _FRESH_SECONDS:
+        if lease is None or not self._leases.is_fresh(self._taken_at):
             # Others may have bought it since.
             return self._leases.take([key])[key]
         return lease
