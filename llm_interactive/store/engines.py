@@ -47,11 +47,25 @@ def engine_of(url: str, *, patience: float = PATIENCE) -> sa.Engine:
         if not os.path.getsize(str(parsed.database)):
             # Has no effect later: files that were made without it keep their free pages for later rows.
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_wal(connection, patience)
         # In WAL mode this loses nothing when the process is killed, and saves a sync for each commit.
         connection.execute("PRAGMA synchronous=NORMAL")
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection, patience: float) -> None:
+    """Put the file into WAL mode; SQLite itself does not always wait for others that do the same to a new file."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def is_away(error: Exception) -> bool:
