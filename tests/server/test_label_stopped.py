@@ -29,6 +29,14 @@ def llm() -> Iterator[FakeLLM]:
         yield server
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard() -> Iterator[None]:
+    """Whoever runs the tests in the background of a shell has SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def stopping(llm: FakeLLM, monkeypatch: pytest.MonkeyPatch) -> None:
     """Replies come once the command has made its last call."""
