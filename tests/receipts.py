@@ -54,3 +54,7 @@ def as_file(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 def text_of(lines: Sequence[str] = GROCERY) -> list[str]:
     """What a reader should make of `lines`."""
     return [line.replace(" | ", " ") for line in lines]
+
+
+RECEIPTS = {"groceries.png": GROCERY, "pharmacy.png": PHARMACY}
+FILES = {name: as_file(receipt(lines)) for name, lines in RECEIPTS.items()}

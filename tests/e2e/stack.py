@@ -15,18 +15,26 @@ from demo.parts import backend_child, llm_child
 from demo.paths import EXAMPLES, LABEL_STUDIO_VENV
 from demo.processes import Child, answers, free_port
 from testing.llm import FakeLLM
+from tests.e2e.google_storage import GoogleStorage
+from tests.receipts import FILES
 
 LOGIN = Login("annotator@example.com", "annotator-password", "0123456789abcdef0123456789abcdef01234567")
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Addresses of what runs: one backend asks the real LLM, the other one the LLM whose replies a test fixes."""
+    """Addresses of what runs: one backend asks the real LLM, the other one the LLM whose replies a test fixes.
+
+    Files of `documents` are what Label Studio's local storage may serve.
+    """
 
     studio: LabelStudio
+    real_llm: str
     real_backend: str
     fixed_backend: str
     fixed_llm: FakeLLM
+    google: GoogleStorage
+    documents: Path
 
 
 @dataclass(frozen=True)
@@ -95,19 +103,24 @@ def running_stack(folder: Path) -> Iterator[Stack]:
     studio = LabelStudio(f"http://127.0.0.1:{studio_port}", LOGIN.token)
     with ExitStack() as cleanup:
         fixed_llm = cleanup.enter_context(FakeLLM())
+        google = cleanup.enter_context(GoogleStorage("receipts", FILES))
+        real_llm, documents = f"http://127.0.0.1:{llm_port}/v1", folder / "documents"
         urls = {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": LOGIN.token}
         llm = llm_child(llm_port, log=folder / "llm.log")
-        real = _backend(real_port, f"http://127.0.0.1:{llm_port}/v1", folder / "real", urls)
+        real = _backend(real_port, real_llm, folder / "real", urls)
         fixed = _backend(fixed_port, fixed_llm.base_url, folder / "fixed", urls)
         server = label_studio(
             LABEL_STUDIO_VENV, studio_port, LOGIN, data=folder / "label-studio", log=folder / "label-studio.log"
         )
+        server.env |= {"LOCAL_FILES_SERVING_ENABLED": "true", "LOCAL_FILES_DOCUMENT_ROOT": str(documents)}
+        server.env |= google.settings
         for child in (llm, real, fixed, server):
             cleanup.callback(child.stop)
             child.start()
         for child, port in ((llm, llm_port), (real, real_port), (fixed, fixed_port), (server, studio_port)):
             _wait(child, port)
-        yield Stack(studio, f"http://127.0.0.1:{real_port}", f"http://127.0.0.1:{fixed_port}", fixed_llm)
+        backends = f"http://127.0.0.1:{real_port}", f"http://127.0.0.1:{fixed_port}"
+        yield Stack(studio, real_llm, *backends, fixed_llm, google, documents)
 
 
 def _backend(port: int, llm_url: str, data: Path, urls: Mapping[str, str]) -> Child:

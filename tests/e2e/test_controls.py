@@ -72,20 +72,6 @@ def test_a_stored_prediction_is_shown_and_submitted_as_the_model_gave_it(
 
 
 @pytest.mark.parametrize("form", TYPED, ids=_named)
-def test_the_answer_to_a_typed_prompt_is_filled_and_submitted_as_the_model_gave_it(
-    form: FormPage, stack: Stack, fixed_llm: FakeLLM, page: LabelingPage
-) -> None:
-    _answer(fixed_llm, form.first)
-    project = make_project(stack.studio, form.config, [form.data], stack.fixed_backend, f"{form.name}, typed")
-    page.open(project.id, project.tasks[0])
-    page.ask("First?")
-    _shown(page, form.first)
-    result = _submitted(page, project, project.tasks[0])
-    assert _said(result) == form.first.expected
-    assert _faults(form, result) == []
-
-
-@pytest.mark.parametrize("form", TYPED, ids=_named)
 def test_a_second_prompt_replaces_what_the_first_one_filled(
     form: FormPage, stack: Stack, fixed_llm: FakeLLM, page: LabelingPage
 ) -> None:
@@ -103,7 +89,7 @@ def test_a_second_prompt_replaces_what_the_first_one_filled(
 
 
 @pytest.mark.parametrize("form", TYPED, ids=_named)
-def test_the_same_answer_to_another_prompt_doubles_nothing(
+def test_the_answer_to_a_typed_prompt_is_submitted_as_the_model_gave_it_and_once_if_given_twice(
     form: FormPage, stack: Stack, fixed_llm: FakeLLM, page: LabelingPage
 ) -> None:
     _answer(fixed_llm, form.first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,25 +17,22 @@ from label_studio_sdk.label_interface.interface import LabelInterface
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from demo.label_studio import Json, LabelStudio, label_studio
-from demo.parts import backend_child, llm_child
-from demo.paths import LABEL_STUDIO_VENV
+from demo.label_studio import Json, LabelStudio
+from demo.parts import backend_child
 from demo.processes import answers, free_port
 from llm_interactive.media import ocr
 from testing.llm import Call, FakeLLM
 from tests.e2e.google_storage import GoogleStorage
 from tests.e2e.labeling_page import LabelingPage
 from tests.e2e.object_store import ObjectStore, connect_storage, object_store_child
-from tests.e2e.stack import LOGIN, values
-from tests.receipts import GROCERY, PHARMACY, as_file, receipt, text_of
+from tests.e2e.stack import LOGIN, Stack, values
+from tests.receipts import FILES, RECEIPTS, receipt, text_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not ocr.installed(), reason="the OCR extra is not installed")]
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 CONFIG = json.loads((SAMPLES / "setup_request.json").read_text())["schema"]
 """A form whose prompt field lacks maxSubmissions, so that it gathers prompts."""
-RECEIPTS = {"groceries.png": GROCERY, "pharmacy.png": PHARMACY}
-FILES = {name: as_file(receipt(lines)) for name, lines in RECEIPTS.items()}
 CATEGORIES = {"groceries.png": "Groceries", "pharmacy.png": "Health/Pharmacy"}
 
 
@@ -56,53 +53,34 @@ class Parts:
 
 
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+def parts(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     folder = tmp_path_factory.mktemp("images")
-    documents = folder / "documents"
     ports: list[int] = []
-    while len(ports) < 7:
+    while len(ports) < 5:
         ports.append(free_port(avoid=ports))
-    studio = LabelStudio(f"http://127.0.0.1:{ports[0]}", LOGIN.token)
-    store = ObjectStore(ports[1])
+    store = ObjectStore(ports[0])
+    buckets = object_store_child(ports[0], log=folder / "s3.log")
     with ExitStack() as cleanup:
         llm = cleanup.enter_context(FakeLLM(category))
-        google = cleanup.enter_context(GoogleStorage("receipts", FILES))
-        server = label_studio(
-            LABEL_STUDIO_VENV, ports[0], LOGIN, data=folder / "label-studio", log=folder / "label-studio.log"
-        )
-        server.env |= {"LOCAL_FILES_SERVING_ENABLED": "true", "LOCAL_FILES_DOCUMENT_ROOT": str(documents)}
-        server.env |= google.settings
-        real_llm = llm_child(ports[2], log=folder / "llm.log")
-        buckets = object_store_child(ports[1], log=folder / "s3.log")
-        for child in (server, real_llm, buckets):
-            cleanup.callback(child.stop)
-            child.start()
-        real_llm.wait_until_ready(lambda: answers(f"http://127.0.0.1:{ports[2]}/health"), timeout=60)
+        cleanup.callback(buckets.stop)
+        buckets.start()
         buckets.wait_until_ready(store.is_up, timeout=60)
-        server.wait_until_ready(studio.is_up, timeout=180)
-        yield Parts(
-            studio,
-            store,
-            google,
-            documents,
-            llm,
-            {
-                name: cleanup.enter_context(backend(port, folder / name, studio, llm.base_url, given))
-                for port, (name, given) in zip(
-                    ports[3:], settings(studio, (store.place, google.place), ports[2]).items(), strict=True
-                )
-            },
-        )
+        given = zip(ports[1:], settings(stack, store).items(), strict=True)
+        backends = {
+            name: cleanup.enter_context(backend(port, folder / name, stack.studio, llm.base_url, changed))
+            for port, (name, changed) in given
+        }
+        yield Parts(stack.studio, store, stack.google, stack.documents, llm, backends)
 
 
-def settings(studio: LabelStudio, hosts: Sequence[str], real_llm: int) -> dict[str, dict[str, str]]:
+def settings(stack: Stack, store: ObjectStore) -> dict[str, dict[str, str]]:
     """What the backends differ in, by their names."""
-    known = {"LABEL_STUDIO_API_KEY": LOGIN.token, "MEDIA_HOSTS": ",".join(hosts)}
+    known = {"LABEL_STUDIO_API_KEY": LOGIN.token, "MEDIA_HOSTS": f"{store.place},{stack.google.place}"}
     return {
         "sees": known,
         "reads": {**known, "IMAGE_MODE": "ocr"},
-        "real": {**known, "OPENAI_BASE_URL": f"http://127.0.0.1:{real_llm}/v1"},
-        "by_personal_token": {"LABEL_STUDIO_API_KEY": personal_access_token(studio)},
+        "real": {**known, "OPENAI_BASE_URL": stack.real_llm},
+        "by_personal_token": {"LABEL_STUDIO_API_KEY": personal_access_token(stack.studio)},
     }
 
 

@@ -1,4 +1,4 @@
-"""A thousand tasks in one Data Manager action, also when the backend dies in the middle of it."""
+"""Many tasks in one Data Manager action, also when the backend dies in the middle of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from tests.e2e.stack import Project, Stack, example, make_project, values
 
 pytestmark = pytest.mark.e2e
 
-TASKS = 1000
+Make = Callable[[int], Project]
+
 CONCURRENCY = 32
 LATENCY = 0.05
 NUMBER = re.compile(r"Statement (\d+):")
@@ -116,12 +117,16 @@ def kill(backend: Child) -> None:
 
 
 @pytest.fixture
-def project(stack: Stack, backend: Child) -> Project:
-    """A thousand tasks, numbered from 0, and a prompt for them: typed into the first, which is answered by it."""
-    data = [{"text": f"Statement {number}: how lovely, rain again."} for number in range(TASKS)]
-    made = make_project(stack.studio, example("text-classification"), data, url_of(backend), "A thousand")
-    assert made.ask("Is this Sarcastic or Not Sarcastic?")["data"]["result"]
-    return made
+def make(stack: Stack, backend: Child) -> Make:
+    """Makes a project of so many tasks, numbered from 0, and a prompt for them: typed into the first."""
+
+    def make(tasks: int) -> Project:
+        data = [{"text": f"Statement {number}: how lovely, rain again."} for number in range(tasks)]
+        made = make_project(stack.studio, example("text-classification"), data, url_of(backend), f"{tasks} tasks")
+        assert made.ask("Is this Sarcastic or Not Sarcastic?")["data"]["result"]
+        return made
+
+    return make
 
 
 def retrieve(project: Project) -> None:
@@ -133,7 +138,7 @@ def assert_all_are_stored_and_valid(project: Project) -> None:
     interface: Any = LabelInterface(project.label_config)  # untyped
     version = project.model_version
     stored = project.predictions()
-    assert Counter(map(len, stored.values())) == {1: TASKS}
+    assert Counter(map(len, stored.values())) == {1: len(project.tasks)}
     for number, task in enumerate(project.tasks):
         [prediction] = stored[task]
         assert prediction["model_version"] == version
@@ -149,17 +154,19 @@ def outcome(prediction: Json) -> tuple[str, str]:
     return response, choice
 
 
-def test_a_thousand_tasks_are_all_stored_and_each_is_asked_once(project: Project, llm: FakeLLM) -> None:
+def test_a_thousand_tasks_are_all_stored_and_each_is_asked_once(make: Make, llm: FakeLLM) -> None:
+    project = make(1000)
     retrieve(project)
     assert_all_are_stored_and_valid(project)
-    assert Counter(map(number_in, llm.calls)) == dict.fromkeys(range(TASKS), 1)
+    assert Counter(map(number_in, llm.calls)) == dict.fromkeys(range(1000), 1)
     assert llm.max_in_flight <= CONCURRENCY
 
 
 def test_after_a_kill_in_the_middle_the_next_retrieval_stores_all_and_pays_for_none_twice(
-    project: Project, backend: Child, llm: FakeLLM
+    make: Make, backend: Child, llm: FakeLLM
 ) -> None:
-    llm.answer = until_killed = StopsAfter(TASKS // 3)
+    project = make(300)
+    llm.answer = until_killed = StopsAfter(100)
     with ThreadPoolExecutor(1) as pool:
         lost = pool.submit(retrieve, project)
         until_killed.wait_for_hanging(CONCURRENCY, timeout=60)
@@ -174,7 +181,7 @@ def test_after_a_kill_in_the_middle_the_next_retrieval_stores_all_and_pays_for_n
 
     assert_all_are_stored_and_valid(project)
     asked = Counter(map(number_in, llm.calls))
-    assert set(asked) == set(range(TASKS))
+    assert set(asked) == set(range(300))
     twice = {number for number, times in asked.items() if times > 1}
     assert twice <= until_killed.hanging
     assert max(asked.values()) <= 2
