@@ -67,7 +67,7 @@ environment: programs $(TOOLS) $(LABEL_STUDIO) $(LLM) $(S3) ## install all that 
 
 .PHONY: test
 test: environment ## all tests, those with a real Label Studio, LLM and browser too; ARGS="-k word" for some
-	.venv/bin/python -m pytest --numprocesses=2 --dist=loadgroup $(ARGS)
+	.venv/bin/python -m pytest --numprocesses=2 --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
 check: $(TOOLS) ## formatting, lint, types, and which package imports which

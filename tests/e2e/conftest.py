@@ -26,6 +26,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def personal_token(stack: Stack) -> str:
+    """The account's personal access token: Label Studio makes one, and no second one. Legacy tokens stay allowed."""
+    allowed = {"api_tokens_enabled": True, "legacy_api_tokens_enabled": True}
+    stack.studio.call("POST", "/api/jwt/settings", json=allowed)
+    return str(stack.studio.call("POST", "/api/token/", json={})["token"])
+
+
 @pytest.fixture
 def fixed_llm(stack: Stack) -> FakeLLM:
     """The LLM with fixed replies, with nothing recorded and "OK" as its reply."""

@@ -53,7 +53,7 @@ class Parts:
 
 
 @pytest.fixture(scope="module")
-def parts(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+def parts(stack: Stack, personal_token: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     folder = tmp_path_factory.mktemp("images")
     ports: list[int] = []
     while len(ports) < 5:
@@ -65,7 +65,7 @@ def parts(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
         cleanup.callback(buckets.stop)
         buckets.start()
         buckets.wait_until_ready(store.is_up, timeout=60)
-        given = zip(ports[1:], settings(stack, store).items(), strict=True)
+        given = zip(ports[1:], settings(stack, store, personal_token).items(), strict=True)
         backends = {
             name: cleanup.enter_context(backend(port, folder / name, stack.studio, llm.base_url, changed))
             for port, (name, changed) in given
@@ -73,14 +73,14 @@ def parts(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
         yield Parts(stack.studio, store, stack.google, stack.documents, llm, backends)
 
 
-def settings(stack: Stack, store: ObjectStore) -> dict[str, dict[str, str]]:
+def settings(stack: Stack, store: ObjectStore, personal_token: str) -> dict[str, dict[str, str]]:
     """What the backends differ in, by their names."""
     known = {"LABEL_STUDIO_API_KEY": LOGIN.token, "MEDIA_HOSTS": f"{store.place},{stack.google.place}"}
     return {
         "sees": known,
         "reads": {**known, "IMAGE_MODE": "ocr"},
         "real": {**known, "OPENAI_BASE_URL": stack.real_llm},
-        "by_personal_token": {"LABEL_STUDIO_API_KEY": personal_access_token(stack.studio)},
+        "by_personal_token": {"LABEL_STUDIO_API_KEY": personal_token},
     }
 
 
@@ -95,12 +95,6 @@ def backend(port: int, data: Path, studio: LabelStudio, llm_url: str, given: Map
         yield f"http://127.0.0.1:{port}"
     finally:
         child.stop()
-
-
-def personal_access_token(studio: LabelStudio) -> str:
-    """A new one; legacy tokens stay allowed."""
-    studio.call("POST", "/api/jwt/settings", json={"api_tokens_enabled": True, "legacy_api_tokens_enabled": True})
-    return str(studio.call("POST", "/api/token/", json={})["token"])
 
 
 @dataclass(frozen=True)

@@ -150,10 +150,9 @@ def test_only_older_predictions_of_the_version_are_removed(client: LabelStudio, 
     assert newest <= {one.id for one in left}
 
 
-def test_a_personal_access_token_works_too(stack: Stack, make: Make) -> None:
+def test_a_personal_access_token_works_too(stack: Stack, personal_token: str, make: Make) -> None:
     project, tasks = make(2)
-    token = stack.studio.call("POST", "/api/token/")["token"]
-    with connected(stack, token) as client:
+    with connected(stack, personal_token) as client:
         assert [task.id for task in client.tasks(project)] == tasks
 
 

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from typer.testing import CliRunner
 
 from demo.label_studio import Json
+from demo.llm_server import MODEL_NAME
 from llm_interactive.cli.app import app
 from testing.fine_tuning import check
 from testing.llm import Call, FakeLLM, Reply
@@ -160,3 +161,25 @@ def test_what_a_judge_cannot_decide_comes_first_and_what_it_says_is_seen_only_if
     run("rank", "judge", "--project", str(project), "--model", "judge", "--yes", "--prefill")
     open_task(page, project, tasks[-1])
     expect(same).to_be_checked()
+
+
+def test_the_whole_loop_with_a_real_llm(
+    run: Run, ranking: Any, stack: Stack, page: LabelingPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", stack.real_llm)
+    (tmp_path / "prompt").write_text("Explain it to a child in two sentences.")
+    project, [task, *others] = ranking(f"{MODEL_NAME},{MODEL_NAME}-again")
+    open_task(page, project, task)
+    best = task["data"]["r2"]
+    page.page.keyboard.press("2")
+    submit(page, by_key=True)
+
+    judged = run("rank", "judge", "--project", str(project), "--model", MODEL_NAME, "--yes")
+    assert (judged["judged"], judged["failed"]) == (1 + len(others), {})
+    file = tmp_path / "pairs.jsonl"
+    run("rank", "export", "--project", str(project), "--format", "dpo-trl", "-o", str(file))
+    [pair] = check("dpo-trl", file)
+    assert pair["chosen"][0]["content"] == best
+    report = CliRunner().invoke(app, ["rank", "report", "--project", str(project)])
+    assert report.exit_code == 0, report.stderr
+    assert f"{MODEL_NAME}-again/" in report.stdout
