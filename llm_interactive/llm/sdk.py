@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlsplit
 
@@ -17,59 +15,49 @@ from llm_interactive.llm.http import timed_client
 from llm_interactive.llm.provider_errors import Provider
 from llm_interactive.settings import Settings
 
-_POOL_CALLS = 8
-
-
-@dataclass
-class _Pool:
-    sdk: openai.OpenAI
-    calls: int = 0
-
 
 class Connections:
-    """The provider's API over pooled connections, which want `ending_at`, as they know no other end. Safe for threads.
+    """The provider's API over kept connections, which want `ending_at`, as they know no other end. Safe for threads.
 
-    A pool is of few connections: for each request it walks through all that it has, while other threads wait.
+    Each of the calls that are made at once has a client of its own: a pool walks through all its connections for each
+    request, while other threads wait.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._lock = threading.Lock()  # guards the pools
-        self._pools: list[_Pool] = []
+        self._all: list[openai.OpenAI] = []
+        self._free: list[openai.OpenAI] = []  # the last one used is the next one: its connection is still open
+
+    @cached_property
+    def sdk(self) -> openai.OpenAI:
+        """For now and then a request."""
+        return self._new()
+
+    @contextmanager
+    def for_a_call(self) -> Iterator[openai.OpenAI]:
+        """For one of many calls that are made at once."""
+        try:
+            sdk = self._free.pop()
+        except IndexError:
+            sdk = self._new()
+        try:
+            yield sdk
+        finally:
+            self._free.append(sdk)
+
+    def close(self) -> None:
+        """Close all of them."""
+        for sdk in self._all:
+            sdk.close()
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         return httpx2.create_ssl_context()
 
-    @property
-    def sdk(self) -> openai.OpenAI:
-        """For now and then a request."""
-        with self._lock:
-            return self._first_with_room(float("inf")).sdk
-
-    @contextmanager
-    def for_a_call(self) -> Iterator[openai.OpenAI]:
-        """For one of many calls that are made at once."""
-        with self._lock:
-            pool = self._first_with_room(_POOL_CALLS)
-            pool.calls += 1
-        try:
-            yield pool.sdk
-        finally:
-            with self._lock:
-                pool.calls -= 1
-
-    def close(self) -> None:
-        """Close all of them."""
-        for pool in self._pools:
-            pool.sdk.close()
-
-    def _first_with_room(self, most: float) -> _Pool:
-        for pool in self._pools:
-            if pool.calls < most:
-                return pool
-        self._pools.append(_Pool(openai_client(self._settings, timed_client(_POOL_CALLS, tls=self._tls))))
-        return self._pools[-1]
+    def _new(self) -> openai.OpenAI:
+        sdk = openai_client(self._settings, timed_client(1, tls=self._tls))
+        self._all.append(sdk)
+        return sdk
 
 
 def openai_client(settings: Settings, http: httpx2.Client) -> openai.OpenAI:

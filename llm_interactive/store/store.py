@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -113,7 +113,7 @@ class StoredProject:
 
 
 def _row_of(key: str, reply: Reply) -> dict[str, Any]:
-    return {"key": key, "reply": {**asdict(reply), "texts": list(reply.texts)}, "created_at": time.time()}
+    return {"key": key, "reply": {**vars(reply), "texts": list(reply.texts)}, "created_at": time.time()}
 
 
 def fingerprint(text: str) -> str:
