@@ -358,6 +358,19 @@ def test_many_stores_can_be_made_on_one_new_file_at_once(opened: Open) -> None:
         assert set(pool.map(open_and_write, range(8))) == {(None, "prompt")}
 
 
+def test_a_new_file_that_another_process_is_making_is_waited_for(
+    opened: Open, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite refuses WAL mode at once, and does not wait, while the other one is about to write."""
+    file.parent.mkdir()
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("CREATE TABLE first (id INTEGER)")
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr("llm_interactive.store.engines.time.sleep", lambda _: other.rollback())
+        assert opened().failure is None
+        assert not other.in_transaction
+
+
 def test_only_its_owner_may_read_the_files(store: Store, file: Path) -> None:
     store.save_prompts(P, {"prompt": "private"})
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in file.parent.iterdir()}
