@@ -27,26 +27,13 @@ from llm_interactive.llm.provider_errors import (
     truncated,
 )
 from llm_interactive.llm.refusals import refused_parameter, refuses_roles
-from llm_interactive.llm.sdk import Connections, endpoint, provider
+from llm_interactive.llm.sdk import UNSENT, Connections, endpoint, provider
 from llm_interactive.prompts.messages import Messages, alternating
 from llm_interactive.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _REMEMBERED_SECONDS = 3600.0
-# What the SDK tells of this computer with each request: no provider needs it, and it takes a tenth of a call's time.
-_PLATFORM = (
-    "Lang",
-    "Package-Version",
-    "OS",
-    "Arch",
-    "Runtime",
-    "Runtime-Version",
-    "Async",
-    "Read-Timeout",
-    "Retry-Count",
-)
-_UNSENT = {f"X-Stainless-{name}": openai.Omit() for name in _PLATFORM}
 _ROLES = "messages of other roles than user and assistant in turn"
 
 
@@ -115,7 +102,7 @@ class UnusableReply(RejectedError):
 
 
 class ChatClient:
-    """Asks the operator's provider. Safe for threads; holds one pool of connections.
+    """Asks the operator's provider over connections that it keeps. Safe for threads.
 
     The client makes one attempt: trying again is the dispatcher's, which knows the deadline and the other callers.
     """
@@ -133,7 +120,7 @@ class ChatClient:
 
     @property
     def sdk(self) -> openai.OpenAI:
-        """The provider's API over the pooled connections; wants `ending_at`, as they know no other end."""
+        """The provider's API over a kept connection; wants `ending_at`, as they know no other end."""
         return self._connections.sdk
 
     @cached_property
@@ -214,7 +201,7 @@ class ChatClient:
             return {}
 
     def close(self) -> None:
-        """Close the pooled connections."""
+        """Close the connections."""
         self._connections.close()
 
     def _create(self, request: ChatRequest, n: int, deadline: Deadline) -> Completion:
@@ -228,7 +215,7 @@ class ChatClient:
                         "/chat/completions",
                         cast_to=httpx2.Response,
                         body={"model": request.model, "messages": messages, **parameters},
-                        options={"timeout": max(0.001, deadline.left), "headers": _UNSENT},
+                        options={"timeout": max(0.001, deadline.left), "headers": UNSENT},
                     )
             except (openai.BadRequestError, openai.UnprocessableEntityError, openai.InternalServerError) as error:
                 name = _ROLES if refuses_roles(error) else refused_parameter(error, parameters)

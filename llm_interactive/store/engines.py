@@ -13,6 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
+from llm_interactive.deadline import Deadline
+
 PATIENCE = 2.0
 """Seconds that anybody waits for one answer of the database; Label Studio gives /setup 3."""
 
@@ -56,12 +58,12 @@ def engine_of(url: str, *, patience: float = PATIENCE) -> sa.Engine:
 
 def _use_wal(connection: sqlite3.Connection, patience: float) -> None:
     """Put the file into WAL mode; SQLite itself does not always wait for others that do the same to a new file."""
-    until = time.monotonic() + patience
+    deadline = Deadline.after(patience)
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or deadline.left <= 0:
                 raise
             time.sleep(0.01)
         else:
