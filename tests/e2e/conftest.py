@@ -100,3 +100,17 @@ def page(browser: Browser, stack: Stack, logged_in: StorageState, tmp_path: Path
         window: Page = context.new_page()
         yield LabelingPage(window, stack.studio.url)
         window.screenshot(path=tmp_path / "end.png")
+
+
+@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["desk", "phone"])
+def window(browser: Browser, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Page]:
+    """A window in which nothing may be refused or fail; a picture of its end is in the test's folder."""
+    width, colors = request.param
+    with browser.new_context(viewport={"width": width, "height": 800}, color_scheme=colors) as context:
+        page = context.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        yield page
+        page.screenshot(path=tmp_path / "end.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert said == []

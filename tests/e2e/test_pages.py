@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
 from llm_interactive.settings import Settings
@@ -48,20 +48,6 @@ def address(app: Flask) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["desk", "phone"])
-def window(browser: Browser, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Page]:
-    """A window in which nothing may be refused or fail; a picture of its end is in the test's folder."""
-    width, colors = request.param
-    with browser.new_context(viewport={"width": width, "height": 800}, color_scheme=colors) as context:
-        page = context.new_page()
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        yield page
-        page.screenshot(path=tmp_path / "end.png", full_page=True)
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        assert said == []
 
 
 def test_a_lead_pins_a_prompt_and_unpins_it(address: str, window: Page) -> None:

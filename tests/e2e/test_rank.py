@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from typer.testing import CliRunner
 
 from demo.label_studio import Json
@@ -18,7 +18,8 @@ from llm_interactive.cli.app import app
 from testing.fine_tuning import check
 from testing.llm import Call, FakeLLM, Reply
 from tests.e2e.labeling_page import LabelingPage
-from tests.e2e.stack import LOGIN, Stack, example
+from tests.e2e.stack import LOGIN, Stack, eventually, example
+from tests.receipts import FILES
 
 pytestmark = pytest.mark.e2e
 
@@ -161,6 +162,69 @@ def test_what_a_judge_cannot_decide_comes_first_and_what_it_says_is_seen_only_if
     run("rank", "judge", "--project", str(project), "--model", "judge", "--yes", "--prefill")
     open_task(page, project, tasks[-1])
     expect(same).to_be_checked()
+
+
+def ranked_by(call: Call) -> Reply:
+    """A judge of three that likes model two best, and model one least."""
+    said = re.findall("The word of model (two|three|one)", call.messages[-1]["content"])
+    best_first = sorted(range(3), key=lambda place: ("two", "three", "one").index(said[place]))
+    return Reply(texts=[json.dumps({"order": [str(place + 1) for place in best_first]})])
+
+
+def test_what_two_people_and_a_judge_say_of_three_models_becomes_pairs_of_every_format_and_a_report(
+    run: Run, ranking: Any, stack: Stack, fixed_llm: FakeLLM, window: Page, tmp_path: Path
+) -> None:
+    project, tasks = ranking("one,two,three", "--overlap", "2", "--title", "Three models")
+    made = stack.studio.call("GET", f"/api/projects/{project}/")
+    assert (made["title"], made["maximum_annotations"]) == ("Three models", 2)
+    email = f"ranks-{project}@example.com"
+    second = stack.studio.call("POST", "/api/users/", json={"email": email, "username": email, "password": "password"})
+    better = set()
+    for task in tasks:
+        first, *others = task["data"]["replies"]
+        better.add((others[0]["body"], first["body"]))
+        value = {"ranker": {"order": [one["id"] for one in (*others, first)]}}
+        region = {"id": "r", "from_name": "order", "to_name": "replies", "type": "ranker", "value": value}
+        answer = {"result": [region], "was_cancelled": task is tasks[-1]}
+        for person in ({}, {"completed_by": second["id"]}):
+            stack.studio.call("POST", f"/api/tasks/{task['id']}/annotations/", json={**answer, **person})
+
+    fixed_llm.answer = ranked_by
+    judged = run("rank", "judge", "--project", str(project), "--model", "judge", "--yes")
+    assert (judged["judged"], judged["undecided"], judged["failed"]) == (3, 0, {})
+    # Three pairs in each of two tasks that two people ranked.
+    assert judged["agreement"]["pairs"] == 12
+
+    for format, lines in (("dpo-openai", 2), ("dpo-trl", 2), ("dpo-axolotl", 2), ("kto", 4)):
+        file = tmp_path / f"{format}.jsonl"
+        found = run("rank", "export", "--project", str(project), "--format", format, "-o", str(file))
+        assert len(check(format, file)) == lines, found
+    for pair in check("dpo-trl", tmp_path / "dpo-trl.jsonl"):
+        assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) in better
+    run("rank", "export", "--project", str(project), "--all-pairs", "--format", "dpo-trl", "-o", str(file))
+    assert len(check("dpo-trl", file)) == 6
+
+    html = tmp_path / "report.html"
+    done = CliRunner().invoke(app, ["rank", "report", "--project", str(project), "--html", str(html)])
+    assert done.exit_code == 0, done.stderr
+    window.goto(html.as_uri())
+    expect(window.get_by_text(done.stdout.splitlines()[0]).first).to_be_visible()
+
+
+def test_a_picture_stands_beside_the_replies_to_it(run: Run, stack: Stack, page: LabelingPage, tmp_path: Path) -> None:
+    source = stack.studio.create_project("Receipts", example("image-receipts"))
+    (tmp_path / "groceries.png").write_bytes(FILES["groceries.png"])
+    address = stack.studio.upload_file(source, tmp_path / "groceries.png")
+    stack.studio.import_tasks(source, [{"image": address}])
+    (tmp_path / "prompt").write_text("What is this?")
+    prompt = ["--prompt-file", str(tmp_path / "prompt")]
+    made = run("rank", "create", "--from", str(source), "--models", "one,two", *prompt, "--yes")
+    [task] = stack.studio.tasks(made["project"])
+    page.page.goto(f"{page.url}/projects/{made['project']}/data?task={task['id']}")
+    expect(page.page.get_by_text("What is this?").last).to_be_visible(timeout=30_000)
+    expect(page.page.locator(".replies").get_by_text("The word of model two.")).to_be_visible()
+    width = "images => Math.max(0, ...images.map(image => image.naturalWidth))"
+    eventually(lambda: page.page.locator(".lsf-main-content img").evaluate_all(width) == 520)
 
 
 def test_the_whole_loop_with_a_real_llm(
