@@ -75,8 +75,8 @@ def store(opened: Open) -> Store:
 
 @pytest.fixture
 def other(url: str) -> Iterator[sa.Engine]:
-    """The database as another program sees it."""
-    engine = engine_of(url)
+    """The database as another program sees it, which has time."""
+    engine = engine_of(url, patience=60)
     yield engine
     engine.dispose()
 
