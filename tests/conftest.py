@@ -1,7 +1,9 @@
-"""Which tests stay together where two processes run them."""
+"""What tests need to be run by two processes: names of their own, and those together that share parts."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -17,6 +19,17 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist has no type
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         return next((folder for folder in _TOGETHER if file.startswith(folder)), file)
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Refuse tests of one name: of those only one would be run.
+
+    Raises:
+        pytest.UsageError: their names.
+    """
+    twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if twice:
+        raise pytest.UsageError(f"Several tests have the same name: {', '.join(twice)}")
 
 
 @pytest.hookimpl(optionalhook=True)

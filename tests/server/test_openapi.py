@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -176,10 +177,20 @@ def test_a_method_that_is_not_served_is_refused_with_those_that_are(client: Flas
     assert allowed - {"head", "options"} == set(DOCUMENT["paths"][path]) & METHODS
 
 
-@API.parametrize()
-@settings(deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
-def test_every_answer_is_as_the_file_says(app: Flask, case: schemathesis.Case[Any]) -> None:
-    response = case.call_and_validate(app=app)
-    if (case.method, case.path, response.status_code) == ("POST", "/predict", 200):
-        body: Any = case.body
-        assert len(json.loads(response.content)["results"]) == len(body["tasks"])
+def _test_of(path: str, method: str) -> Any:
+    """A test of one operation: made for all of them by one function, they would have one name."""
+
+    @API.include(path=path, method=method.upper()).parametrize()
+    @settings(deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
+    def test(app: Flask, case: schemathesis.Case[Any]) -> None:
+        response = case.call_and_validate(app=app)
+        if (case.method, case.path, response.status_code) == ("POST", "/predict", 200):
+            body: Any = case.body
+            assert len(json.loads(response.content)["results"]) == len(body["tasks"])
+
+    return test
+
+
+for _path, _method in sorted(documented()):
+    _words = re.sub(r"\W+", "_", f"{_method} {_path}").strip("_")
+    globals()[f"test_every_answer_is_as_the_file_says_to_{_words}"] = _test_of(_path, _method)
