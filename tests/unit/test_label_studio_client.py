@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 import time
 
 import pytest
@@ -93,3 +95,9 @@ def test_a_personal_access_token_is_exchanged_below_the_path_of_label_studio() -
 def test_a_link_carries_no_password() -> None:
     with connected("http://ann:secret@studio.test/studio") as client:
         assert client.link(12, 7) == "http://studio.test/studio/projects/12/data?task=7"
+
+
+def test_a_command_starts_without_pandas() -> None:
+    script = "import sys, llm_interactive.cli.label; print({'pandas', 'jsf'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
