@@ -42,7 +42,7 @@ _LONGEST_TITLE = 50
 
 
 class _Client(LabelStudioBase):
-    """The SDK's client without what it adds to projects: that imports pandas, a second in each command's start."""
+    """The SDK's client without its extension of projects, which imports pandas: a second at each command's start."""
 
     @property
     def tasks(self) -> TasksClientExt:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from demo.paths import EXAMPLES
 from llm_interactive.cli.annotated import write_whole
 from llm_interactive.cli.app import app
 from testing.label_studio import FakeLabelStudio
+from tests.fresh_interpreter import loaded
 
 run = CliRunner().invoke
 COMMANDS = pytest.mark.parametrize("command", ["evaluate", "compare"])
@@ -134,7 +134,5 @@ def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path: Path, capsys: p
 
 
 def test_the_server_and_the_command_import_nothing_of_it() -> None:
-    heavy = "{'sklearn', 'scipy', 'nervaluate', 'nltk', 'llm_interactive.evaluation'}"
-    script = f"import sys, llm_interactive.cli.app, llm_interactive.web.app; print({heavy} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
+    heavy = {"sklearn", "scipy", "nervaluate", "nltk", "llm_interactive.evaluation"}
+    assert loaded("import llm_interactive.cli.app, llm_interactive.web.app", heavy) == set()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
-import sys
 import time
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from llm_interactive.errors import LabelStudioError, SetupError
 from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.settings import Settings
+from tests.fresh_interpreter import loaded
 from tests.media_server import Answer, Asked, MediaServer
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -98,6 +97,4 @@ def test_a_link_carries_no_password() -> None:
 
 
 def test_a_command_starts_without_pandas() -> None:
-    script = "import sys, llm_interactive.cli.label; print({'pandas', 'jsf'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
+    assert loaded("import llm_interactive.cli.label", {"pandas", "jsf"}) == set()

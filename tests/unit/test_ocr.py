@@ -15,6 +15,7 @@ from llm_interactive.errors import SetupError, TaskDataError
 from llm_interactive.media import ocr
 from llm_interactive.media.images import Picture, normalise
 from llm_interactive.media.ocr import Box, Reader, in_reading_order
+from tests.fresh_interpreter import loaded
 from tests.receipts import GROCERY, PHARMACY, as_file, receipt, text_of
 
 needs_ocr = pytest.mark.skipif(not ocr.installed(), reason="the OCR extra is not installed")
@@ -125,14 +126,11 @@ assert "Bananas" in texts[0] and not texts[1]
 
 
 def test_nothing_heavy_is_loaded_until_it_is_needed() -> None:
-    script = """
-import sys
+    code = """
 import llm_interactive.media.task_images, llm_interactive.media.ocr
 llm_interactive.media.ocr.Reader(); llm_interactive.media.ocr.installed()
-print([name for name in ("PIL", "numpy", "cv2", "rapidocr", "onnxruntime", "pypdfium2") if name in sys.modules])
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert loaded(code, {"PIL", "numpy", "cv2", "rapidocr", "onnxruntime", "pypdfium2"}) == set()
 
 
 @pytest.mark.parametrize("missing", ["rapidocr", "onnxruntime"])
