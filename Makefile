@@ -77,7 +77,7 @@ check: $(TOOLS) ## formatting, lint, types, and which package imports which
 	.venv/bin/mypy
 
 .PHONY: bench
-bench: $(BACKEND) bytecode ## measure throughput and waiting times; ARGS="--quick" for less
+bench: $(BACKEND) $(LABEL_STUDIO) bytecode ## measure throughput and waiting times; ARGS="--quick" for less
 	.venv/bin/python -m benchmarks $(ARGS)
 
 .PHONY: docs

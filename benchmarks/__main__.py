@@ -38,6 +38,7 @@ SCENARIOS: dict[str, Scenario] = {
     "rate-limits": rates.rate_limits,
     "receipts": images.receipts,
     "label": labeling.label,
+    "label-studio": labeling.label_studio_itself,
     "evaluate": evaluation.evaluate,
 }
 

@@ -47,6 +47,11 @@ SIX_REPLY = json.dumps(
         ],
     }
 )
+RESULT = (
+    {"id": "r1", "from_name": "response", "to_name": "text", "type": "textarea", "value": {"text": ["Sarcastic."]}},
+    {"id": "s1", "from_name": "sentiment", "to_name": "text", "type": "choices", "value": {"choices": ["Sarcastic"]}},
+)
+"""A task's regions, as they are stored."""
 IMAGE_CONFIG = LABEL_CONFIG.replace('<Text name="text" value="$text"/>', '<Image name="text" value="$image"/>')
 
 _SENTENCE = (

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
 
 from benchmarks.bodies import batch, named_results, names
 from benchmarks.figures import Row
-from benchmarks.llm import Behaviour
+from benchmarks.llm import Behaviour, Call
 from benchmarks.programs import Backend, BenchmarkFailed, LoopbackLLM
 from benchmarks.sizes import Sizes
 
@@ -69,7 +70,7 @@ def _kill_once(folder: Path, tasks: list[str]) -> Counter[str]:
         llm.behave(Behaviour(latency=0.5, jitter=0.3))
         with Backend(llm, folder) as backend, ThreadPoolExecutor(1) as pool:
             retrieval = pool.submit(_retrieve, backend, tasks)
-            _wait_for_replies(llm, len(tasks) // 3)
+            wait_for_replies(llm, len(tasks) // 3)
             killed_at = time.monotonic()
             backend.kill()
             retrieval.result()
@@ -77,7 +78,12 @@ def _kill_once(folder: Path, tasks: list[str]) -> Counter[str]:
         before = llm.calls()
         with Backend(llm, folder) as backend:
             backend.predict_all(tasks)
-        again = Counter(call.task for call in llm.calls()[len(before) :])
+        return paid_again(before, llm.calls()[len(before) :], killed_at)
+
+
+def paid_again(before: Sequence[Call], after: Sequence[Call], killed_at: float) -> Counter[str]:
+    """Calls `before` the kill, by how far they were, and how many of each kind were made again `after` it."""
+    again = Counter(call.task for call in after)
     counts: Counter[str] = Counter()
     for call in before:
         delivered = call.ended is not None and call.ended <= killed_at
@@ -96,7 +102,8 @@ def _retrieve(backend: Backend, tasks: list[str]) -> None:
     raise BenchmarkFailed("the batch ended before the backend was killed")
 
 
-def _wait_for_replies(llm: LoopbackLLM, count: int) -> None:
+def wait_for_replies(llm: LoopbackLLM, count: int) -> None:
+    """Wait until `count` replies have gone out, at most half a minute."""
     give_up = time.monotonic() + 30
     while sum(call.ended is not None for call in llm.calls()) < count:
         if time.monotonic() > give_up:

@@ -14,6 +14,7 @@ class Sizes:
     wide_batch: int = 4000
     large_batch: int = 10_000
     large_latency: float = 0.2
+    pushed: int = 5000
     rounds: int = 5
     round_tasks: int = 1000
     interactive: int = 200
@@ -40,6 +41,7 @@ QUICK = Sizes(
     batch_latency=0.3,
     wide_batch=1024,
     large_batch=1500,
+    pushed=1000,
     rounds=3,
     round_tasks=400,
     interactive=50,

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 from demo.paths import ROOT
 from llm_interactive.cli.app import app
 from testing.batch_api import FakeBatchAPI
-from testing.llm import Call, FakeLLM
+from testing.llm import Call, FakeLLM, Reply
 from tests.e2e.stack import LOGIN, Stack, example, values
+from tests.server.statements import costing
 
 pytestmark = pytest.mark.e2e
 
@@ -92,3 +93,45 @@ def test_what_a_batch_brings_is_stored_once(stack: Stack, tmp_path: Path) -> Non
         task: [f"statement {number}"] for number, task in enumerate(tasks)
     }
     assert len(stored) == 5
+
+
+def test_tasks_can_be_chosen_and_money_limited(stack: Stack, fixed_llm: FakeLLM, tmp_path: Path) -> None:
+    fixed_llm.answer = lambda call: costing(Reply([answer(call)]), 1000, 100)
+    studio = stack.studio
+    project = studio.create_project("Some statements", example("text-classification"))
+    tasks = studio.import_tasks(project, [{"text": text} for text in TEXTS])
+    ids = {"filter": "filter:tasks:id", "operator": "in", "type": "Number", "value": {"min": tasks[2], "max": tasks[5]}}
+    tab = {"project": project, "data": {"title": "Some", "filters": {"conjunction": "and", "items": [ids]}}}
+    view = studio.call("POST", "/api/dm/views/", json=tab)["id"]
+    env = {
+        "LABEL_STUDIO_URL": studio.url,
+        "LABEL_STUDIO_API_KEY": LOGIN.token,
+        "OPENAI_BASE_URL": fixed_llm.base_url,
+        "OPENAI_API_KEY": "any",
+        "OPENAI_MODEL": "one",
+        "MODEL_DIR": str(tmp_path / "data"),
+        "DEFAULT_PROMPT": "Sarcastic or not?",
+        "PRICE_INPUT": "1000",
+        "PRICE_OUTPUT": "1000",
+        "MAX_TOKENS": "100",
+        "MAX_CONCURRENCY": "4",
+    }
+
+    def label(*options: str, status: int = 0) -> tuple[Any, set[int]]:
+        """The summary, and the places of the tasks that have a prediction then."""
+        done = CliRunner().invoke(app, ["label", "--project", str(project), "--yes", "--json", *options], env=env)
+        assert done.exit_code == status, done.stderr
+        made = Counter(prediction["task"] for prediction in studio.predictions(project))
+        assert set(made.values()) <= {1}
+        return json.loads(done.stdout), {tasks.index(task) for task in made}
+
+    assert label("--task", f"{tasks[0]},{tasks[39]}")[1] == {0, 39}
+    assert label("--filter", str(view))[1] == {0, 39, 2, 3, 4, 5}
+    sampled = label("--filter", str(view), "--sample", "2")[0]
+    assert (sampled["tasks"], sampled["cost"], len(fixed_llm.calls)) == (2, 0.0, 6)
+
+    stopped, labelled = label("--only-missing", "--max-cost", "11", status=1)
+    assert (stopped["tasks"], 9 < stopped["cost"] <= 11) == (34, True)
+    assert len(labelled) == 6 + stopped["done"] == len(fixed_llm.calls) < 40
+    rest, labelled = label("--only-missing")
+    assert (rest["tasks"], len(labelled), len(fixed_llm.calls)) == (34 - stopped["done"], 40, 40)
