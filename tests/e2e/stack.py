@@ -127,6 +127,20 @@ def _backend(port: int, llm_url: str, data: Path, urls: Mapping[str, str]) -> Ch
     return backend_child(port, llm_url=llm_url, data=data, log=data.with_suffix(".log"), **urls)
 
 
+@contextmanager
+def own_backend(stack: Stack, folder: Path, **settings: str) -> Iterator[Child]:
+    """A backend with a store of its own, in `folder`, that asks the LLM whose replies a test fixes."""
+    urls = {"LABEL_STUDIO_URL": stack.studio.url, "LABEL_STUDIO_API_KEY": LOGIN.token, **settings}
+    port = free_port()
+    child = _backend(port, stack.fixed_llm.base_url, folder, urls)
+    child.start()
+    try:
+        _wait(child, port)
+        yield child
+    finally:
+        child.stop()
+
+
 def _wait(child: Child, port: int) -> None:
     child.wait_until_ready(lambda: answers(f"http://127.0.0.1:{port}/health"), timeout=180)
 

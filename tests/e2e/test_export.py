@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from demo.label_studio import Json
-from demo.parts import backend_child
-from demo.processes import Child, answers, free_port
+from demo.processes import Child
 from testing.fine_tuning import check
 from testing.llm import Call, FakeLLM, Reply
-from tests.e2e.stack import LOGIN, Project, Stack, example, make_project
+from tests.e2e.stack import Project, Stack, example, make_project, own_backend
 
 pytestmark = pytest.mark.e2e
 
@@ -35,15 +34,10 @@ def reply_to(call: Call) -> Reply:
 
 @pytest.fixture
 def backend(stack: Stack, fixed_llm: FakeLLM, tmp_path: Path) -> Iterator[Child]:
-    """A backend with a store of its own, which the command reads as well."""
+    """A backend whose store the command reads as well."""
     fixed_llm.answer = reply_to
-    urls = {"LABEL_STUDIO_URL": stack.studio.url, "LABEL_STUDIO_API_KEY": LOGIN.token}
-    log = tmp_path / "backend.log"
-    child = backend_child(free_port(), llm_url=fixed_llm.base_url, data=tmp_path / "data", log=log, **urls)
-    child.start()
-    child.wait_until_ready(lambda: answers(f"http://127.0.0.1:{child.env['PORT']}/health"), timeout=60)
-    yield child
-    child.stop()
+    with own_backend(stack, tmp_path / "data") as child:
+        yield child
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from label_studio_sdk.label_interface.interface import LabelInterface
 
-from testing.llm import FakeLLM, error
-from tests.e2e.stack import Project, Stack, values
+from testing.llm import FakeLLM, Reply, error
+from tests.e2e.stack import Project, Stack, eventually, example, make_project, own_backend, values
 
 pytestmark = pytest.mark.e2e
 
@@ -96,3 +97,19 @@ def test_a_task_that_failed_is_asked_again_at_the_next_retrieval(
 def counts(project: Project) -> list[int]:
     """How many predictions each task has."""
     return [len(predictions) for predictions in project.predictions().values()]
+
+
+def test_what_was_late_comes_to_label_studio_by_itself(stack: Stack, fixed_llm: FakeLLM, tmp_path: Path) -> None:
+    fixed_llm.answer = lambda call: Reply(["Sarcastic"], hang="number 2" in call.prompt)
+    data = [{"text": f"Statement number {number}."} for number in range(5)]
+    with own_backend(stack, tmp_path / "own", DEFAULT_PROMPT="Sarcastic or not?", PREDICT_DEADLINE="2") as child:
+        url = f"http://127.0.0.1:{child.env['PORT']}"
+        project = make_project(stack.studio, example("text-classification"), data, url, "Late")
+        stack.studio.retrieve_predictions(project.id)
+        assert [len(found) for found in project.predictions().values()] == [1, 1, 0, 1, 1]
+        fixed_llm.release()
+        eventually(lambda: [len(found) for found in project.predictions().values()] == [1] * 5)
+    assert len(fixed_llm.calls) == 5
+    [late], *_ = (project.predictions()[task] for task in project.tasks[2:])
+    assert late["model_version"] == project.predictions()[project.tasks[0]][0]["model_version"]
+    assert values(late["result"])["sentiment"] == ["Sarcastic"]
