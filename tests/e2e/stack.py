@@ -141,6 +141,10 @@ def own_backend(stack: Stack, folder: Path, **settings: str) -> Iterator[Child]:
         child.stop()
 
 
+def url_of(backend: Child) -> str:
+    return f"http://127.0.0.1:{backend.env['PORT']}"
+
+
 def _wait(child: Child, port: int) -> None:
     child.wait_until_ready(lambda: answers(f"http://127.0.0.1:{port}/health"), timeout=180)
 

@@ -15,7 +15,7 @@ from demo.label_studio import Json
 from demo.processes import Child
 from testing.fine_tuning import check
 from testing.llm import Call, FakeLLM, Reply
-from tests.e2e.stack import Project, Stack, example, make_project, own_backend
+from tests.e2e.stack import Project, Stack, example, make_project, own_backend, url_of
 
 pytestmark = pytest.mark.e2e
 
@@ -42,8 +42,9 @@ def backend(stack: Stack, fixed_llm: FakeLLM, tmp_path: Path) -> Iterator[Child]
 
 @pytest.fixture
 def project(stack: Stack, backend: Child) -> Project:
-    url = f"http://127.0.0.1:{backend.env['PORT']}"
-    return make_project(stack.studio, example("chat"), [dialogue(number) for number in range(6)], url, "Export")
+    return make_project(
+        stack.studio, example("chat"), [dialogue(number) for number in range(6)], url_of(backend), "Export"
+    )
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -18,14 +18,13 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from demo.label_studio import Json, LabelStudio
-from demo.parts import backend_child
-from demo.processes import answers, free_port
+from demo.processes import free_port
 from llm_interactive.media import ocr
 from testing.llm import Call, FakeLLM
 from tests.e2e.google_storage import GoogleStorage
 from tests.e2e.labeling_page import LabelingPage
 from tests.e2e.object_store import ObjectStore, connect_storage, object_store_child
-from tests.e2e.stack import LOGIN, Stack, values
+from tests.e2e.stack import LOGIN, Stack, own_backend, url_of, values
 from tests.receipts import FILES, RECEIPTS, receipt, text_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not ocr.installed(), reason="the OCR extra is not installed")]
@@ -55,46 +54,30 @@ class Parts:
 @pytest.fixture(scope="module")
 def parts(stack: Stack, personal_token: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     folder = tmp_path_factory.mktemp("images")
-    ports: list[int] = []
-    while len(ports) < 5:
-        ports.append(free_port(avoid=ports))
-    store = ObjectStore(ports[0])
-    buckets = object_store_child(ports[0], log=folder / "s3.log")
+    port = free_port()
+    store = ObjectStore(port)
+    buckets = object_store_child(port, log=folder / "s3.log")
     with ExitStack() as cleanup:
         llm = cleanup.enter_context(FakeLLM(category))
         cleanup.callback(buckets.stop)
         buckets.start()
         buckets.wait_until_ready(store.is_up, timeout=60)
-        given = zip(ports[1:], settings(stack, store, personal_token).items(), strict=True)
         backends = {
-            name: cleanup.enter_context(backend(port, folder / name, stack.studio, llm.base_url, changed))
-            for port, (name, changed) in given
+            name: url_of(cleanup.enter_context(own_backend(stack, folder / name, **changed)))
+            for name, changed in settings(stack, store, llm, personal_token).items()
         }
         yield Parts(stack.studio, store, stack.google, stack.documents, llm, backends)
 
 
-def settings(stack: Stack, store: ObjectStore, personal_token: str) -> dict[str, dict[str, str]]:
+def settings(stack: Stack, store: ObjectStore, llm: FakeLLM, personal_token: str) -> dict[str, dict[str, str]]:
     """What the backends differ in, by their names."""
-    known = {"LABEL_STUDIO_API_KEY": LOGIN.token, "MEDIA_HOSTS": f"{store.place},{stack.google.place}"}
+    known = {"OPENAI_BASE_URL": llm.base_url, "MEDIA_HOSTS": f"{store.place},{stack.google.place}"}
     return {
         "sees": known,
         "reads": {**known, "IMAGE_MODE": "ocr"},
         "real": {**known, "OPENAI_BASE_URL": stack.real_llm},
-        "by_personal_token": {"LABEL_STUDIO_API_KEY": personal_token},
+        "by_personal_token": {"OPENAI_BASE_URL": llm.base_url, "LABEL_STUDIO_API_KEY": personal_token},
     }
-
-
-@contextmanager
-def backend(port: int, data: Path, studio: LabelStudio, llm_url: str, given: Mapping[str, str]) -> Iterator[str]:
-    """The address of a backend that runs as long as this lasts."""
-    changed = {"LABEL_STUDIO_URL": studio.url, **given}
-    child = backend_child(port, llm_url=llm_url, data=data, log=data.with_suffix(".log"), **changed)
-    try:
-        child.start()
-        child.wait_until_ready(lambda: answers(f"http://127.0.0.1:{port}/health"), timeout=60)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        child.stop()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from label_studio_sdk.label_interface.interface import LabelInterface
 
 from testing.llm import FakeLLM, Reply, error
-from tests.e2e.stack import Project, Stack, eventually, example, make_project, own_backend, values
+from tests.e2e.stack import Project, Stack, eventually, example, make_project, own_backend, url_of, values
 
 pytestmark = pytest.mark.e2e
 
@@ -103,8 +103,7 @@ def test_what_was_late_comes_to_label_studio_by_itself(stack: Stack, fixed_llm: 
     fixed_llm.answer = lambda call: Reply(["Sarcastic"], hang="number 2" in call.prompt)
     data = [{"text": f"Statement number {number}."} for number in range(5)]
     with own_backend(stack, tmp_path / "own", DEFAULT_PROMPT="Sarcastic or not?", PREDICT_DEADLINE="2") as child:
-        url = f"http://127.0.0.1:{child.env['PORT']}"
-        project = make_project(stack.studio, example("text-classification"), data, url, "Late")
+        project = make_project(stack.studio, example("text-classification"), data, url_of(child), "Late")
         stack.studio.retrieve_predictions(project.id)
         assert [len(found) for found in project.predictions().values()] == [1, 1, 0, 1, 1]
         fixed_llm.release()

@@ -20,7 +20,7 @@ from demo.label_studio import Json
 from demo.parts import backend_child
 from demo.processes import Child, answers, free_port
 from testing.llm import Call, FakeLLM, Reply
-from tests.e2e.stack import Project, Stack, example, make_project, values
+from tests.e2e.stack import Project, Stack, example, make_project, url_of, values
 
 pytestmark = pytest.mark.e2e
 
@@ -98,10 +98,6 @@ def backend(llm: FakeLLM, tmp_path: Path) -> Iterator[Child]:
     start(child)
     yield child
     child.stop()
-
-
-def url_of(backend: Child) -> str:
-    return f"http://127.0.0.1:{backend.env['PORT']}"
 
 
 def start(backend: Child) -> None:
