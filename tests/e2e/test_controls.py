@@ -6,14 +6,16 @@ import json
 
 import pytest
 from playwright.sync_api import expect
+from typer.testing import CliRunner
 
 from demo.label_studio import Json
+from llm_interactive.cli.app import app
 from testing.llm import FakeLLM
 from testing.region_rules import faults
 from tests.e2e import forms
 from tests.e2e.forms import Filled, FormPage, Read, read
 from tests.e2e.labeling_page import LabelingPage
-from tests.e2e.stack import Project, Stack, eventually, make_project
+from tests.e2e.stack import LOGIN, Project, Stack, eventually, make_project
 
 pytestmark = pytest.mark.e2e
 
@@ -55,6 +57,15 @@ def _faults(form: FormPage, result: list[Json]) -> list[str]:
     return [fault for fault in faults(form.config, form.data, result) if not any(one in fault for one in theirs)]
 
 
+def _shares_right(project: Project) -> dict[str, float]:
+    """Which share of the annotated tasks is predicted right, by output, as `evaluate` measures it."""
+    env = {"LABEL_STUDIO_URL": project.studio.url, "LABEL_STUDIO_API_KEY": LOGIN.token}
+    done = CliRunner().invoke(app, ["evaluate", "--project", str(project.id), "--json", "-"], env=env)
+    assert done.exit_code == 0, done.stderr
+    measured = {one["output"]: one["versions"][0]["figures"] for one in json.loads(done.stdout)["outputs"]}
+    return {output: figures.get("accuracy", figures.get("exact_match")) for output, figures in measured.items()}
+
+
 @pytest.mark.parametrize("form", forms.ALL, ids=_named)
 def test_a_stored_prediction_is_shown_and_submitted_as_the_model_gave_it(
     form: FormPage, stack: Stack, fixed_llm: FakeLLM, page: LabelingPage
@@ -69,6 +80,7 @@ def test_a_stored_prediction_is_shown_and_submitted_as_the_model_gave_it(
     result = _submitted(page, project, project.tasks[1])
     assert _said(result) == form.first.expected
     assert _faults(form, result) == []
+    assert set(_shares_right(project).values()) == {1.0}
 
 
 @pytest.mark.parametrize("form", TYPED, ids=_named)
