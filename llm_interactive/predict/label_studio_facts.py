@@ -23,7 +23,7 @@ _FRESH_SECONDS = 60.0
 
 
 class LabelStudioFacts:
-    """Looks projects up in the background: a page shows what is known, and what is new the next time."""
+    """Looks projects up in the background, so that nothing waits for Label Studio longer than it wants to."""
 
     def __init__(self, settings: Settings, store: Store, examples: Examples) -> None:
         self._settings = settings
@@ -34,17 +34,19 @@ class LabelStudioFacts:
         self._fresh: dict[str, Deadline] = {}
         self._thread: threading.Thread | None = None
 
-    def look_up(self, projects: Iterable[str]) -> None:
-        """Ask about those projects that were not asked about just now."""
+    def look_up(self, projects: Iterable[str], *, wait: float = 0.0) -> None:
+        """Ask about those projects that were not asked about just now; wait at most so many seconds for the answers."""
+        if not self._can_ask:
+            return
         with self._lock:
-            if not self._can_ask or (self._thread and self._thread.is_alive()):
-                return
             due = [project for project in projects if project not in self._fresh or self._fresh[project].left < 0]
-            if not due:
-                return
-            self._fresh |= dict.fromkeys(due, Deadline.after(_FRESH_SECONDS))
-            self._thread = threading.Thread(target=self._ask, args=(due,), name="label-studio", daemon=True)
-            self._thread.start()
+            if due and not (self._thread and self._thread.is_alive()):
+                self._fresh |= dict.fromkeys(due, Deadline.after(_FRESH_SECONDS))
+                self._thread = threading.Thread(target=self._ask, args=(due,), name="label-studio", daemon=True)
+                self._thread.start()
+            thread = self._thread
+        if thread:
+            thread.join(wait)
 
     def _ask(self, projects: Iterable[str]) -> None:
         # The SDK takes a second to load.

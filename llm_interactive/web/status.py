@@ -26,6 +26,7 @@ from llm_interactive.store.tables import COUNTS
 from llm_interactive.store.usage import Origin
 
 _RUNS_SHOWN = 20
+_LOOK_UP_SECONDS = 1.0  # a page with forms is not loaded again by itself
 
 
 def status(services: Services) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def status_page(services: Services, *, can_act: bool) -> str:
 def project_page(services: Services, project: str, *, can_act: bool, is_private: bool) -> str:
     """One project as HTML. `is_private`: nobody else reads it, so that prompts may be shown."""
     store = services.store
-    services.facts.look_up([project])
+    services.facts.look_up([project], wait=_LOOK_UP_SECONDS)
     found = overview(services.settings, store, project)
     facts = found.facts
     runs = services.running.newest(project)

@@ -251,3 +251,14 @@ def test_label_studio_is_asked_for_what_no_event_has_told(make_app: MakeApp) -> 
         results(client, batch([task(1)]))
         until(lambda: "From the API #4" in page(client))
         assert "Labelled 9 of 9" in page(client)
+
+
+def test_a_projects_page_waits_a_moment_for_what_label_studio_says(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llm_interactive.web.status._LOOK_UP_SECONDS", 60.0)
+    with Studio() as studio:
+        token = "0123456789abcdef0123456789abcdef01234567"
+        client = make_app(label_studio_url=studio.url, label_studio_api_key=token).test_client()
+        client.post("/webhook", json=event(task_number=60, num_tasks_with_annotations=0))
+        assert "Labelled 9 of 9" in page(client)
