@@ -38,7 +38,7 @@ SCENARIOS: dict[str, Scenario] = {
     "rate-limits": rates.rate_limits,
     "receipts": images.receipts,
     "label": labeling.label,
-    "label-studio": labeling.label_studio_itself,
+    "label-studio": labeling.on_label_studio,
     "evaluate": evaluation.evaluate,
 }
 

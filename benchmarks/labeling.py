@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def label(sizes: Sizes, folder: Path) -> list[Row]:
     ]
 
 
-def label_studio_itself(sizes: Sizes, folder: Path) -> list[Row]:
+def on_label_studio(sizes: Sizes, folder: Path) -> list[Row]:
     """The same, a kill -9, and pushing alone, on a real Label Studio."""
     with _running_label_studio(folder) as studio, LoopbackLLM() as llm:
         return [
@@ -144,11 +144,12 @@ def _running_label_studio(folder: Path) -> Iterator[LabelStudio]:
     port = free_port()
     child = label_studio(LABEL_STUDIO_VENV, port, _LOGIN, data=folder / "label-studio", log=folder / "label-studio.log")
     studio = LabelStudio(f"http://127.0.0.1:{port}", _LOGIN.token)
-    with ExitStack() as cleanup:
-        cleanup.callback(child.stop)
+    try:
         child.start()
         child.wait_until_ready(studio.is_up, timeout=_START_SECONDS)
         yield studio
+    finally:
+        child.stop()
 
 
 def _project(studio: LabelStudio, title: str, count: int) -> tuple[int, list[int]]:

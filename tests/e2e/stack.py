@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.label_studio import Json, LabelStudio, Login, label_studio
-from demo.parts import backend_child, llm_child
+from demo.parts import backend_child, backend_settings, llm_child
 from demo.paths import EXAMPLES, LABEL_STUDIO_VENV
 from demo.processes import Child, answers, free_port
 from testing.llm import FakeLLM
@@ -125,6 +125,11 @@ def running_stack(folder: Path) -> Iterator[Stack]:
 
 def _backend(port: int, llm_url: str, data: Path, urls: Mapping[str, str]) -> Child:
     return backend_child(port, llm_url=llm_url, data=data, log=data.with_suffix(".log"), **urls)
+
+
+def for_commands(studio: LabelStudio, llm_url: str, data: Path) -> dict[str, str]:
+    """The variables of a command that works on Label Studio, asks the LLM at `llm_url` and has its store in `data`."""
+    return {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": LOGIN.token, **backend_settings(llm_url, data)}
 
 
 @contextmanager

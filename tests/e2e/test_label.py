@@ -17,7 +17,7 @@ from demo.paths import ROOT
 from llm_interactive.cli.app import app
 from testing.batch_api import FakeBatchAPI
 from testing.llm import Call, FakeLLM, Reply
-from tests.e2e.stack import LOGIN, Stack, example, values
+from tests.e2e.stack import Stack, example, for_commands, values
 from tests.server.statements import costing
 
 pytestmark = pytest.mark.e2e
@@ -37,14 +37,7 @@ def test_predictions_are_stored_once_and_those_of_another_prompt_beside_them(
     fixed_llm.answer = answer
     project = stack.studio.create_project("Statements", example("text-classification"))
     tasks = stack.studio.import_tasks(project, [{"text": text} for text in TEXTS])
-    env = {
-        **os.environ,
-        "LABEL_STUDIO_URL": stack.studio.url,
-        "LABEL_STUDIO_API_KEY": LOGIN.token,
-        "OPENAI_BASE_URL": fixed_llm.base_url,
-        "OPENAI_API_KEY": "any",
-        "MODEL_DIR": str(tmp_path / "data"),
-    }
+    env = {**os.environ, **for_commands(stack.studio, fixed_llm.base_url, tmp_path / "data")}
 
     def label(prompt: str) -> dict[str, Any]:
         (tmp_path / "prompt.txt").write_text(prompt)
@@ -74,15 +67,8 @@ def test_what_a_batch_brings_is_stored_once(stack: Stack, tmp_path: Path) -> Non
     project = stack.studio.create_project("Statements by batch", example("text-classification"))
     tasks = stack.studio.import_tasks(project, [{"text": text} for text in TEXTS[:5]])
     with FakeBatchAPI(answer) as llm:
-        env = {
-            "LABEL_STUDIO_URL": stack.studio.url,
-            "LABEL_STUDIO_API_KEY": LOGIN.token,
-            "OPENAI_BASE_URL": llm.base_url,
-            "OPENAI_API_KEY": "any",
-            "OPENAI_MODEL": "one",
-            "MODEL_DIR": str(tmp_path / "data"),
-            "DEFAULT_PROMPT": "Sarcastic or not?",
-        }
+        env = for_commands(stack.studio, llm.base_url, tmp_path / "data")
+        env |= {"OPENAI_MODEL": "one", "DEFAULT_PROMPT": "Sarcastic or not?"}
         command = ["label", "--project", str(project), "--batch-api", "--yes", "--json"]
         for _ in range(2):
             done = CliRunner().invoke(app, command, env=env)
@@ -103,13 +89,7 @@ def test_tasks_can_be_chosen_and_money_limited(stack: Stack, fixed_llm: FakeLLM,
     ids = {"filter": "filter:tasks:id", "operator": "in", "type": "Number", "value": {"min": tasks[2], "max": tasks[5]}}
     tab = {"project": project, "data": {"title": "Some", "filters": {"conjunction": "and", "items": [ids]}}}
     view = studio.call("POST", "/api/dm/views/", json=tab)["id"]
-    env = {
-        "LABEL_STUDIO_URL": studio.url,
-        "LABEL_STUDIO_API_KEY": LOGIN.token,
-        "OPENAI_BASE_URL": fixed_llm.base_url,
-        "OPENAI_API_KEY": "any",
-        "OPENAI_MODEL": "one",
-        "MODEL_DIR": str(tmp_path / "data"),
+    env = for_commands(studio, fixed_llm.base_url, tmp_path / "data") | {
         "DEFAULT_PROMPT": "Sarcastic or not?",
         "PRICE_INPUT": "1000",
         "PRICE_OUTPUT": "1000",

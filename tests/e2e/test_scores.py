@@ -15,7 +15,7 @@ from llm_interactive.label_studio.client import LabelStudio
 from llm_interactive.settings import Settings
 from testing.llm import Call, FakeLLM, Reply
 from tests.e2e.labeling_page import LabelingPage
-from tests.e2e.stack import LOGIN, Stack, example
+from tests.e2e.stack import LOGIN, Stack, example, for_commands
 
 pytestmark = pytest.mark.e2e
 
@@ -36,13 +36,7 @@ def test_the_least_sure_task_comes_first_and_the_sure_ones_are_accepted(
     project = studio.create_project("Scores", example("text-classification"))
     tasks = studio.import_tasks(project, [{"text": text} for text in TEXTS])
     (tmp_path / "prompt.txt").write_text("Sarcastic or Not Sarcastic?")
-    env = {
-        "LABEL_STUDIO_URL": studio.url,
-        "LABEL_STUDIO_API_KEY": LOGIN.token,
-        "OPENAI_BASE_URL": fixed_llm.base_url,
-        "OPENAI_API_KEY": "any",
-        "MODEL_DIR": str(tmp_path / "data"),
-    }
+    env = for_commands(studio, fixed_llm.base_url, tmp_path / "data")
 
     def run(command: str, *options: str) -> str:
         done = CliRunner().invoke(app, [command, "--project", str(project), *options], env=env)
